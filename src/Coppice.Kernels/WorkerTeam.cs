@@ -1,0 +1,168 @@
+using System.Runtime.ExceptionServices;
+
+namespace Coppice.Kernels;
+
+/// <summary>
+/// A fixed team of threads that runs the items of one loop at a time. The caller is worker 0 and takes part. Items are handed
+/// out in ascending order, one at a time, to whichever worker is free; kernels are written so that their results do not
+/// depend on who ran what. Between loops the others spin for a short while (a decode step is hundreds of short loops), then
+/// sleep. A loop allocates nothing.
+/// </summary>
+public sealed unsafe class WorkerTeam : IDisposable
+{
+    private const int SpinsBeforeSleep = 2_000;
+    private readonly Thread[] _threads;
+    private readonly Sleeper[] _sleepers;
+    private readonly Lock _loop = new();
+    private delegate*<void*, int, int, void> _body;
+    private void* _state;
+    private int _items;
+    private int _nextItem;
+    private int _finished;
+    private volatile int _generation;
+    private volatile bool _stop;
+    private ExceptionDispatchInfo? _failure;
+
+    /// <summary>Starts a team.</summary>
+    /// <param name="threads">Workers, the caller included; at least 1.</param>
+    public WorkerTeam(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        Threads = threads;
+        _threads = new Thread[threads - 1];
+        _sleepers = new Sleeper[threads - 1];
+        for (int i = 0; i < _threads.Length; i++)
+        {
+            int worker = i + 1;
+            _sleepers[i] = new Sleeper();
+            _threads[i] = new Thread(() => Work(worker)) { IsBackground = true, Name = $"coppice worker {worker}" };
+            _threads[i].Start();
+        }
+    }
+
+    /// <summary>Number of workers, the caller included.</summary>
+    public int Threads { get; }
+
+    /// <summary>
+    /// Runs <paramref name="body"/>(state, item, worker) for every item in [0, items) and returns when all are done.
+    /// One loop at a time; a second caller waits.
+    /// </summary>
+    /// <param name="items">Number of items.</param>
+    /// <param name="state">Handed to each call; usually the address of a struct on the caller's stack.</param>
+    /// <param name="body">The work of one item; worker is in [0, <see cref="Threads"/>).</param>
+    public void Run(int items, void* state, delegate*<void*, int, int, void> body)
+    {
+        if (items <= 0) return;
+        lock (_loop)
+        {
+            ObjectDisposedException.ThrowIf(_stop, this);
+            if (_threads.Length == 0 || items == 1)
+            {
+                for (int item = 0; item < items; item++) body(state, item, 0);
+                return;
+            }
+
+            _body = body;
+            _state = state;
+            _items = items;
+            _finished = 0;
+            _failure = null;
+            Volatile.Write(ref _nextItem, 0);
+            Interlocked.Increment(ref _generation);
+            foreach (Sleeper sleeper in _sleepers) sleeper.Wake();
+
+            TakeItems(0);
+            var spinner = new SpinWait();
+            int spins = 0;
+            while (Volatile.Read(ref _finished) < _threads.Length)
+            {
+                if (++spins < 20_000) Thread.SpinWait(8);
+                else spinner.SpinOnce();
+            }
+
+            _failure?.Throw();
+        }
+    }
+
+    /// <summary>Ends the threads.</summary>
+    public void Dispose()
+    {
+        lock (_loop)
+        {
+            if (_stop) return;
+            _stop = true;
+            Interlocked.Increment(ref _generation);
+            foreach (Sleeper sleeper in _sleepers) sleeper.Wake();
+        }
+
+        foreach (Thread thread in _threads) thread.Join();
+        foreach (Sleeper sleeper in _sleepers) sleeper.Dispose();
+    }
+
+    private void Work(int worker)
+    {
+        Sleeper sleeper = _sleepers[worker - 1];
+        int seen = 0;
+        while (true)
+        {
+            int spins = 0;
+            while (_generation == seen)
+            {
+                if (++spins < SpinsBeforeSleep)
+                {
+                    Thread.SpinWait(16);
+                    continue;
+                }
+
+                sleeper.SleepWhile(this, seen);
+                spins = 0;
+            }
+
+            seen = _generation;
+            if (_stop) return;
+            TakeItems(worker);
+            Interlocked.Increment(ref _finished);
+        }
+    }
+
+    private void TakeItems(int worker)
+    {
+        try
+        {
+            while (true)
+            {
+                int item = Interlocked.Increment(ref _nextItem) - 1;
+                if (item >= _items) return;
+                _body(_state, item, worker);
+            }
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
+        }
+    }
+
+    /// <summary>
+    /// One worker's bed. Each worker has its own: with one semaphore for all, a worker that finished early and lay down again
+    /// could take the signal meant for another, which then slept through the loop for ever.
+    /// </summary>
+    private sealed class Sleeper : IDisposable
+    {
+        private readonly SemaphoreSlim _signal = new(0);
+        private int _asleep;
+
+        public void SleepWhile(WorkerTeam team, int generation)
+        {
+            Interlocked.Exchange(ref _asleep, 1);
+            // Woken or not: whoever clears the flag also knows whether a signal is on its way.
+            if (team._generation == generation || Interlocked.Exchange(ref _asleep, 0) == 0) _signal.Wait();
+        }
+
+        public void Wake()
+        {
+            if (Interlocked.Exchange(ref _asleep, 0) == 1) _signal.Release();
+        }
+
+        public void Dispose() => _signal.Dispose();
+    }
+}

@@ -1,0 +1,31 @@
+namespace Coppice.ModelFiles;
+
+/// <summary>A model file is not what it says it is. The message is one line: file, tensor or key, expected, found.</summary>
+public sealed class ModelFormatException : Exception
+{
+    /// <summary>Makes the error.</summary>
+    /// <param name="file">The file's name.</param>
+    /// <param name="what">The tensor, key or field.</param>
+    /// <param name="expected">What was expected there.</param>
+    /// <param name="found">What was found.</param>
+    public ModelFormatException(string file, string what, string expected, string found)
+        : base($"{file}: {what}: expected {expected}, found {found}")
+    {
+        File = file;
+        What = what;
+        Expected = expected;
+        Found = found;
+    }
+
+    /// <summary>The file's name.</summary>
+    public string File { get; }
+
+    /// <summary>The tensor, key or field.</summary>
+    public string What { get; }
+
+    /// <summary>What was expected.</summary>
+    public string Expected { get; }
+
+    /// <summary>What was found.</summary>
+    public string Found { get; }
+}

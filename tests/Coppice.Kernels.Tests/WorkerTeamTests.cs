@@ -1,0 +1,68 @@
+using Coppice.Kernels;
+
+namespace Coppice.Kernels.Tests;
+
+public sealed unsafe class WorkerTeamTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    public void Every_item_runs_once_whatever_the_thread_count(int threads)
+    {
+        using var team = new WorkerTeam(threads);
+        for (int items = 0; items < 200; items++)
+        {
+            var counts = new int[Math.Max(1, items)];
+            fixed (int* p = counts)
+            {
+                team.Run(items, p, &Count);
+            }
+
+            Assert.All(counts.Take(items), c => Assert.Equal(1, c));
+        }
+    }
+
+    [Fact]
+    public void A_loop_allocates_nothing()
+    {
+        using var team = new WorkerTeam(2);
+        int* counts = stackalloc int[64];
+        for (int i = 0; i < 100; i++) team.Run(64, counts, &Count);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++) team.Run(64, counts, &Count);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void A_failing_item_fails_the_loop_and_the_team_lives()
+    {
+        using var team = new WorkerTeam(2);
+        int* counts = stackalloc int[64];
+        Assert.Throws<InvalidOperationException>(() => RunFailing(team));
+        team.Run(64, counts, &Count);
+        Assert.Equal(1, counts[63]);
+    }
+
+    [Fact]
+    public void A_team_that_slept_wakes()
+    {
+        using var team = new WorkerTeam(3);
+        int* counts = stackalloc int[8];
+        for (int i = 1; i <= 5; i++)
+        {
+            Thread.Sleep(20);
+            team.Run(8, counts, &Count);
+            Assert.Equal(i, counts[7]);
+        }
+    }
+
+    private static void RunFailing(WorkerTeam team) => team.Run(16, null, &Fail);
+
+    private static void Count(void* state, int item, int worker) => Interlocked.Increment(ref ((int*)state)[item]);
+
+    private static void Fail(void* state, int item, int worker)
+    {
+        if (item == 7) throw new InvalidOperationException("item 7");
+    }
+}
