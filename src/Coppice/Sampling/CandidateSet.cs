@@ -14,9 +14,6 @@ internal sealed class CandidateSet
     private const int DigitBits = 11;
     private const int FewEnoughToSort = 64;
 
-    // A stated share is reached when the sum is this close: weights are floats, and 0.3f is not 0.3.
-    private const double ShareTolerance = 1e-6;
-
     private readonly ulong[] _keys;       // ascending keys: descending logits, then ascending ids
     private readonly float[] _weights;
     private readonly ulong[] _bucketKeys; // the members of the bucket under selection
@@ -35,23 +32,33 @@ internal sealed class CandidateSet
         _bucketWeights = new float[vocabularySize];
     }
 
-    /// <summary>Starts with every token that has any weight.</summary>
-    /// <param name="logits">[vocabulary]: they give the order.</param>
-    /// <param name="weights">[vocabulary]: a monotone function of the logits, in [0, 1]; the largest is 1.</param>
-    public void Fill(ReadOnlySpan<float> logits, ReadOnlySpan<float> weights)
+    /// <summary>The sum of the weights.</summary>
+    public double Mass => _mass;
+
+    /// <summary>Starts with the tokens whose logit reaches a bound.</summary>
+    /// <param name="logits">[vocabulary]: they give the order. Those of -infinity are left out.</param>
+    /// <param name="maxima">Of these logits.</param>
+    /// <param name="least">The bound.</param>
+    /// <param name="temperature">More than 0; the weights are exp((logit - max) / temperature).</param>
+    public void Gather(ReadOnlySpan<float> logits, BlockMaxima maxima, float least, float temperature)
     {
+        least = MathF.Max(least, float.MinValue);
         int count = 0;
-        double mass = 0;
-        for (int token = 0; token < weights.Length; token++)
+        for (int block = 0; block < maxima.Count; block++)
         {
-            float weight = weights[token];
-            if (weight == 0) continue;
-            _keys[count] = Key(logits[token], token);
-            _weights[count++] = weight;
-            mass += weight;
+            if (maxima[block] < least) continue;
+            var (start, length) = BlockMaxima.Tokens(block, logits.Length).GetOffsetAndLength(logits.Length);
+            for (int token = start; token < start + length; token++)
+            {
+                if (logits[token] < least) continue;
+                _keys[count] = Key(logits[token], token);
+                _weights[count++] = logits[token];
+            }
         }
 
-        (_count, _mass) = (count, mass);
+        var weights = _weights.AsSpan(0, count);
+        TokenWeights.Weigh(weights, maxima.Max, temperature, weights);
+        (_count, _mass) = (count, TokenWeights.Sum(weights));
     }
 
     /// <summary>Keeps the first tokens of the order.</summary>
@@ -61,13 +68,13 @@ internal sealed class CandidateSet
         if (tokens < _count) KeepThrough(KeyAt(tokens, countsTokens: true));
     }
 
-    /// <summary>Keeps the smallest prefix of the order that holds a share of the weight.</summary>
-    /// <param name="share">More than 0, less than 1.</param>
-    public void KeepMass(double share) => KeepThrough(KeyAt(share * (1 - ShareTolerance) * _mass, countsTokens: false));
+    /// <summary>Keeps the smallest prefix of the order that has this weight, or all where there is less.</summary>
+    /// <param name="mass">More than 0.</param>
+    public void KeepMass(double mass) => KeepThrough(KeyAt(mass, countsTokens: false));
 
     /// <summary>Keeps the tokens that weigh enough.</summary>
-    /// <param name="least">The least weight, more than 0; the most likely token weighs 1.</param>
-    public void KeepWeights(double least) => Keep(ulong.MaxValue, (float)(least * (1 - ShareTolerance)));
+    /// <param name="least">The least weight, more than 0 and at most 1, the weight of the most likely token.</param>
+    public void KeepWeights(double least) => Keep(ulong.MaxValue, (float)least);
 
     /// <summary>The token at a share of the weight, from the most likely on. Forgets nothing.</summary>
     /// <param name="share">In [0, 1).</param>
@@ -143,14 +150,16 @@ internal sealed class CandidateSet
         keys.CopyTo(sortedKeys);
         weights.CopyTo(sortedWeights);
         sortedKeys.Sort(sortedWeights);
+        ulong key = sortedKeys[0];
         double sum = 0;
-        for (int i = 0; i < sortedKeys.Length; i++)
+        for (int i = 0; i < sortedKeys.Length && (i == 0 || sum < target); i++)
         {
-            sum += countsTokens ? 1 : sortedWeights[i];
-            if (sum >= target) return sortedKeys[i];
+            double step = countsTokens ? 1 : sortedWeights[i];
+            sum += step;
+            if (step > 0) key = sortedKeys[i]; // a weight can underflow to 0: such a token is never the answer
         }
 
-        return sortedKeys[^1];
+        return key;
     }
 
     private static int Digit(ulong key, int shift) => (int)(key >> shift) & ((1 << DigitBits) - 1);

@@ -1,5 +1,3 @@
-using System.Numerics.Tensors;
-
 namespace Coppice.Sampling;
 
 /// <summary>
@@ -21,8 +19,12 @@ namespace Coppice.Sampling;
 /// </remarks>
 public sealed class TokenSampler
 {
+    // A stated share is reached when the sum is this close: weights are floats, and 0.3f is not 0.3.
+    private const double ShareTolerance = 1e-6;
+
     private readonly float[] _weights;   // [vocabulary]
     private readonly float[] _adjusted;  // [vocabulary]
+    private readonly BlockMaxima _maxima;
     private readonly CandidateSet _candidates;
 
     /// <summary>Takes the scratch memory, about 32 bytes per token of the vocabulary.</summary>
@@ -32,6 +34,7 @@ public sealed class TokenSampler
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(vocabularySize);
         _weights = new float[vocabularySize];
         _adjusted = new float[vocabularySize];
+        _maxima = new BlockMaxima(vocabularySize);
         _candidates = new CandidateSet(vocabularySize);
     }
 
@@ -58,31 +61,35 @@ public sealed class TokenSampler
         if (mostLikely.Length > logits.Length)
             throw new ArgumentException($"asks for {mostLikely.Length} of {logits.Length} tokens", nameof(mostLikely));
 
-        float max = Max(logits);
+        _maxima.Update(logits);
         var weights = _weights.AsSpan(0, logits.Length);
-        Weigh(logits, max, 1, weights);
-        double total = Sum(weights);
-        double logSum = max + Math.Log(total);
+        TokenWeights.Weigh(logits, _maxima.Max, 1, weights);
+        double total = TokenWeights.Sum(weights);
+        double logSum = _maxima.Max + Math.Log(total);
         MostLikely(logits, logSum, mostLikely);
 
         var adjusted = Adjust(logits, state);
         bool isRaw = adjusted == logits;
-        if (!isRaw) max = Max(adjusted);
+        if (!isRaw) _maxima.Update(adjusted);
         int token;
         if (options.IsGreedy)
         {
-            token = IndexOf(adjusted, max);
+            token = _maxima.IndexOfMax(adjusted);
         }
         else
         {
-            if (!isRaw || options.Temperature != 1)
+            bool hasTopK = options.TopK > 0 && options.TopK < logits.Length;
+            bool isWhole = !hasTopK && options.TopP == 1 && options.MinP == 0;
+            bool needsTotal = isWhole || (!hasTopK && options.TopP < 1);
+            if (needsTotal && !(isRaw && options.Temperature == 1))
             {
-                Weigh(adjusted, max, (float)options.Temperature, weights);
-                total = Sum(weights);
+                TokenWeights.Weigh(adjusted, _maxima.Max, (float)options.Temperature, weights);
+                total = TokenWeights.Sum(weights);
             }
 
+            if (!isWhole) Truncate(adjusted, total, options, hasTopK);
             double uniform = CounterRandom.Uniform(state.Seed, state.Branch, state.Position);
-            token = Draw(adjusted, weights, total, options, uniform);
+            token = isWhole ? DrawInOrderOfIds(weights, uniform * total) : _candidates.TokenAt(uniform);
         }
 
         return new SampledToken(token, logits[token] - logSum);
@@ -123,19 +130,48 @@ public sealed class TokenSampler
         }
     }
 
-    // Steps 4 and 5.
-    private int Draw(
-        ReadOnlySpan<float> logits, ReadOnlySpan<float> weights, double total, SamplingOptions options, double uniform)
+    // Step 4. Only the tokens are gathered that can be in the answer; the total is that of all tokens.
+    private void Truncate(ReadOnlySpan<float> logits, double total, SamplingOptions options, bool hasTopK)
     {
-        bool hasTopK = options.TopK > 0 && options.TopK < logits.Length;
-        if (!hasTopK && options.TopP == 1 && options.MinP == 0) return DrawInOrderOfIds(weights, uniform * total);
+        float temperature = (float)options.Temperature;
+        double share = options.TopP * (1 - ShareTolerance);
+        float least = options.MinP == 0 ? float.NegativeInfinity : LogitOf(options.MinP, temperature);
+        if (hasTopK)
+        {
+            _candidates.Gather(logits, _maxima, _maxima.ReachedBy(options.TopK), temperature);
+            _candidates.KeepMostLikely(options.TopK);
+            if (options.TopP < 1) _candidates.KeepMass(share * _candidates.Mass);
+        }
+        else if (options.TopP < 1)
+        {
+            GatherMass(logits, share * total, least, temperature);
+            _candidates.KeepMass(share * total);
+        }
+        else
+        {
+            _candidates.Gather(logits, _maxima, least, temperature);
+        }
 
-        _candidates.Fill(logits, weights);
-        if (hasTopK) _candidates.KeepMostLikely(options.TopK);
-        if (options.TopP < 1) _candidates.KeepMass(options.TopP);
-        if (options.MinP > 0) _candidates.KeepWeights(options.MinP);
-        return _candidates.TokenAt(uniform);
+        if (options.MinP > 0) _candidates.KeepWeights(options.MinP * (1 - ShareTolerance));
     }
+
+    // Gathers tokens that together have the mass, or all above the least logit. Mostly a few very likely ones have it.
+    private void GatherMass(ReadOnlySpan<float> logits, double mass, float least, float temperature)
+    {
+        for (double weight = 0.03; weight > 1e-6; weight /= 1000) // the most likely token weighs 1
+        {
+            float bound = LogitOf(weight, temperature);
+            if (bound <= least) break;
+            _candidates.Gather(logits, _maxima, bound, temperature);
+            if (_candidates.Mass >= mass) return;
+        }
+
+        _candidates.Gather(logits, _maxima, least, temperature);
+    }
+
+    // A logit just below those that have this weight.
+    private float LogitOf(double weight, float temperature) =>
+        MathF.BitDecrement((float)(_maxima.Max + (temperature * (Math.Log(weight) - 0.01))));
 
     // Rounding may leave the target above the running sum's end: then the last token that has any weight is taken.
     private static int DrawInOrderOfIds(ReadOnlySpan<float> weights, double target)
@@ -150,69 +186,25 @@ public sealed class TokenSampler
         return weights.LastIndexOfAnyExcept(0f);
     }
 
-    // weights = exp((logits - max) / temperature), at most 1. Dividing, since 1 / temperature may overflow.
-    private static void Weigh(ReadOnlySpan<float> logits, float max, float temperature, Span<float> weights)
+    // Insertion into the sorted span: once it is full, almost every block is below its last entry.
+    private void MostLikely(ReadOnlySpan<float> logits, double logSum, Span<TokenLogprob> mostLikely)
     {
-        const int Block = 2048; // three passes over what stays in the first-level cache
-        for (int start = 0; start < logits.Length; start += Block)
-        {
-            int count = Math.Min(Block, logits.Length - start);
-            var block = weights.Slice(start, count);
-            TensorPrimitives.Subtract(logits.Slice(start, count), max, block);
-            if (temperature != 1) TensorPrimitives.Divide(block, temperature, block);
-            TensorPrimitives.Exp<float>(block, block);
-        }
-    }
-
-    // Four running sums, element i in sum i % 4: one sum alone would wait for each addition.
-    private static double Sum(ReadOnlySpan<float> values)
-    {
-        double sum0 = 0, sum1 = 0, sum2 = 0, sum3 = 0;
-        int i = 0;
-        for (; i + 4 <= values.Length; i += 4)
-        {
-            var four = values.Slice(i, 4);
-            sum0 += four[0];
-            sum1 += four[1];
-            sum2 += four[2];
-            sum3 += four[3];
-        }
-
-        for (; i < values.Length; i++) sum0 += values[i];
-        return sum0 + sum2 + (sum1 + sum3);
-    }
-
-    private static float Max(ReadOnlySpan<float> logits)
-    {
-        float max = TensorPrimitives.Max(logits); // NaN where any is NaN
-        if (float.IsFinite(max)) return max;
-        throw new InvalidOperationException(
-            max == float.NegativeInfinity
-                ? "no token can be drawn: every logit is -infinity"
-                : $"the logit of token {IndexOf(logits, max)} is {(float.IsNaN(max) ? "NaN" : "+infinity")}");
-    }
-
-    private static int IndexOf(ReadOnlySpan<float> logits, float value)
-    {
-        for (int i = 0; i < logits.Length; i++)
-            if (logits[i] == value || (float.IsNaN(value) && float.IsNaN(logits[i]))) return i;
-        return -1;
-    }
-
-    // Insertion into the sorted span: almost every token is below its last entry.
-    private static void MostLikely(ReadOnlySpan<float> logits, double logSum, Span<TokenLogprob> mostLikely)
-    {
-        if (mostLikely.IsEmpty) return;
         int filled = 0;
         float last = float.NegativeInfinity;
-        for (int token = 0; token < logits.Length; token++)
+        for (int block = 0; block < _maxima.Count && mostLikely.Length > 0; block++)
         {
-            if (filled == mostLikely.Length && logits[token] <= last) continue;
-            int at = Math.Min(filled, mostLikely.Length - 1);
-            for (; at > 0 && logits[mostLikely[at - 1].Token] < logits[token]; at--) mostLikely[at] = mostLikely[at - 1];
-            mostLikely[at] = new TokenLogprob(token, logits[token] - logSum);
-            filled = Math.Min(filled + 1, mostLikely.Length);
-            last = logits[mostLikely[filled - 1].Token];
+            if (filled == mostLikely.Length && _maxima[block] <= last) continue;
+            var (start, length) = BlockMaxima.Tokens(block, logits.Length).GetOffsetAndLength(logits.Length);
+            for (int token = start; token < start + length; token++)
+            {
+                float logit = logits[token];
+                if (filled == mostLikely.Length && logit <= last) continue;
+                int at = Math.Min(filled, mostLikely.Length - 1);
+                for (; at > 0 && logits[mostLikely[at - 1].Token] < logit; at--) mostLikely[at] = mostLikely[at - 1];
+                mostLikely[at] = new TokenLogprob(token, logit - logSum);
+                filled = Math.Min(filled + 1, mostLikely.Length);
+                last = logits[mostLikely[filled - 1].Token];
+            }
         }
     }
 }

@@ -5,15 +5,18 @@ namespace Coppice.Tests.Sampling;
 /// <summary>Truncation as its definition says it: a full sort, then the three cuts, then the inverse distribution function.</summary>
 internal static class NaiveSampler
 {
-    /// <summary>The tokens that can be drawn, in order, with their weights.</summary>
-    public static List<(int Token, double Weight)> Kept(float[] logits, SamplingOptions options)
+    /// <summary>All tokens with their logits, in order.</summary>
+    public static List<(int Token, double Logit)> Order(float[] logits)
     {
-        float max = logits.Max();
-        var kept = logits
-            .Select((logit, token) => (Token: token, Logit: logit))
-            .OrderByDescending(t => t.Logit).ThenBy(t => t.Token)
-            .Select(t => (t.Token, Weight: Math.Exp((t.Logit - (double)max) / options.Temperature)))
-            .ToList();
+        var keys = logits.Select((logit, token) => (-(double)logit, token)).ToArray();
+        Array.Sort(keys);
+        return [.. keys.Select(key => (key.token, -key.Item1))];
+    }
+
+    /// <summary>The tokens that can be drawn, in order, with their weights.</summary>
+    public static List<(int Token, double Weight)> Kept(List<(int Token, double Logit)> order, SamplingOptions options)
+    {
+        var kept = order.ConvertAll(t => (t.Token, Weight: Math.Exp((t.Logit - order[0].Logit) / options.Temperature)));
         if (options.TopK > 0) kept = kept[..Math.Min(options.TopK, kept.Count)];
         if (options.TopP < 1)
         {
