@@ -11,10 +11,11 @@ public class GoldenTranscriptTests
     private const int Prompts = 40;
     private const int Steps = 64;
 
-    // The transcripts' logits have five decimals; other CPUs and cache types move the weights' products by more.
+    // On the kind of CPU that wrote them the logits agree to the five decimals they have; variants for other CPUs add in
+    // another order, which Q8_0 amplifies where an activation rounds the other way.
     [Theory]
-    [InlineData("f32", 2e-3f)]
-    [InlineData("Q8_0", 5e-2f)]
+    [InlineData("f32", 1e-3f)]
+    [InlineData("Q8_0", 3e-2f)]
     public void Greedy_text_equals_the_golden_transcript(string format, float tolerance)
     {
         TestInputs.RequireLlamaCpp();

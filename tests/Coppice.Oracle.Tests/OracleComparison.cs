@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Coppice.Kernels.Formats;
 using Coppice.LlamaCpp;
 
@@ -33,5 +34,38 @@ internal static class OracleComparison
         float[][] logits = new float[tokens.Length][];
         for (int i = 0; i < logits.Length; i++) logits[i] = context.Logits(i).ToArray();
         return logits;
+    }
+}
+
+/// <summary>How far two sets of logits [rows][vocabulary] lie apart.</summary>
+/// <param name="Largest">The largest absolute difference.</param>
+/// <param name="RelativeRms">Root mean square difference over the root mean square of the expected logits around their mean in each row.</param>
+/// <param name="Disagreements">Rows whose best tokens differ.</param>
+internal readonly record struct LogitsDifference(float Largest, double RelativeRms, int Disagreements)
+{
+    /// <summary>Compares row by row.</summary>
+    /// <param name="expected">The oracle's logits [rows][vocabulary].</param>
+    /// <param name="actual">Logits of the same shape.</param>
+    public static LogitsDifference Between(float[][] expected, float[][] actual)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        float largest = 0;
+        double squares = 0;
+        double variance = 0;
+        int disagreements = 0;
+        for (int row = 0; row < expected.Length; row++)
+        {
+            Assert.Equal(expected[row].Length, actual[row].Length);
+            float[] difference = new float[expected[row].Length];
+            TensorPrimitives.Subtract(expected[row], actual[row], difference);
+            Assert.DoesNotContain(difference, float.IsNaN);
+            largest = MathF.Max(largest, MathF.Abs(TensorPrimitives.MaxMagnitude<float>(difference)));
+            squares += TensorPrimitives.SumOfSquares<float>(difference);
+            double mean = (double)TensorPrimitives.Sum<float>(expected[row]) / difference.Length;
+            foreach (float logit in expected[row]) variance += (logit - mean) * (logit - mean);
+            if (TensorPrimitives.IndexOfMax<float>(expected[row]) != TensorPrimitives.IndexOfMax<float>(actual[row])) disagreements++;
+        }
+
+        return new LogitsDifference(largest, Math.Sqrt(squares / variance), disagreements);
     }
 }
