@@ -70,6 +70,13 @@ public sealed class RankerTests
     }
 
     [Fact]
+    public void Answers_that_are_equal_in_all_stay_together()
+    {
+        RankingCandidate[] candidates = [Candidate(0, "x"), Candidate(1, "y"), Candidate(2, "x"), Candidate(3, "y")];
+        Assert.Equal([0, 2, 1, 3], Order(candidates, new() { By = RankBy.Majority }));
+    }
+
+    [Fact]
     public void Without_a_pattern_the_whole_text_votes_and_blank_texts_do_not()
     {
         RankingCandidate[] candidates = [Candidate(0, " ", -0.1), Candidate(1, "b", -2), Candidate(2, " b\n", -3), Candidate(3, "c")];

@@ -81,6 +81,18 @@ public sealed class TokenSamplerTests
         Assert.Equal([0, 1], Support([0f, -0f, 0f, -0f], new() { TopK = 2 }));
     }
 
+    [Fact]
+    public void Top_k_finds_tokens_far_apart_and_close_together()
+    {
+        var logits = new float[1000];
+        Array.Fill(logits, -20);
+        (logits[3], logits[250], logits[600], logits[999]) = (5.1f, 5.2f, 4.9f, 5);
+        Assert.Equal([3, 250, 600, 999], Support(logits, new() { TopK = 4 }));
+        logits[601] = logits[602] = 5.5f;
+        Assert.Equal([3, 250, 601, 602], Support(logits, new() { TopK = 4 }));
+        Assert.Equal([3, 250, 600, 601, 602, 999], Support(logits, new() { TopK = 50 }));
+    }
+
     [Theory]
     [InlineData(1e-9, 1)] // at least one
     [InlineData(0.49, 1)]
