@@ -48,7 +48,7 @@ public static class RandomModel
         foreach (RandomTensor tensor in RandomModelLayout.Of(shape))
         {
             ulong tensorSeed = RandomBits.Combine(seed, ordinal++);
-            TensorType stored = tensor.Role == RandomTensorRole.Matrix ? FittingType(type, tensor.Dimensions[0]) : TensorType.F32;
+            TensorType stored = tensor.Kind == RandomTensorKind.Matrix ? FittingType(type, tensor.Dimensions[0]) : TensorType.F32;
             writer.AddTensor(tensor.Name, stored, tensor.Dimensions, stream => WriteTensor(stream, shape, tensor, stored, tensorSeed, cancel));
         }
         writer.Write(path, cancel);
@@ -88,23 +88,20 @@ public static class RandomModel
     private static void WriteTensor(
         Stream stream, ModelShape shape, RandomTensor tensor, TensorType type, ulong seed, CancellationToken cancel)
     {
-        float rms = tensor.Role switch
-        {
-            RandomTensorRole.Norm => shape.NormNoise,
-            RandomTensorRole.Bias => shape.BiasNoise,
-            _ => 1 / MathF.Sqrt(tensor.Dimensions[0]),
-        };
-        if (tensor.Role is RandomTensorRole.Matrix or RandomTensorRole.Positions)
-        {
-            WriteRandom(stream, type, tensor.Dimensions.Aggregate((a, b) => a * b), rms, seed, cancel);
-            return;
-        }
-        float[] values = new float[tensor.Dimensions[0]];
+        if (tensor.Kind == RandomTensorKind.RopeDivisors)
+            stream.Write(MemoryMarshal.AsBytes(shape.RopeStretch!.Divisors(shape.RopeBase, shape.HeadDim).AsSpan()));
+        else if (tensor.Mean == 0)
+            WriteRandom(stream, type, tensor.Elements, tensor.Deviation, seed, cancel);
+        else
+            WriteFloats(stream, tensor, seed);
+    }
+
+    private static void WriteFloats(Stream stream, RandomTensor tensor, ulong seed)
+    {
+        float[] values = new float[tensor.Elements];
         Span<byte> bytes = MemoryMarshal.AsBytes(values.AsSpan());
-        new RandomModelBlocks(TensorType.F32, rms).Fill(bytes, seed);
-        if (tensor.Role == RandomTensorRole.Norm)
-            foreach (ref float value in values.AsSpan()) value++;
-        if (tensor.Role == RandomTensorRole.RopeDivisors) shape.RopeStretch!.Divisors(shape.RopeBase, shape.HeadDim).CopyTo(values, 0);
+        new RandomModelBlocks(TensorType.F32, tensor.Deviation).Fill(bytes, seed);
+        foreach (ref float value in values.AsSpan()) value += tensor.Mean;
         stream.Write(bytes);
     }
 
