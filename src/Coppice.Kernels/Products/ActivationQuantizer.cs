@@ -92,8 +92,16 @@ internal static unsafe class ActivationQuantizer
         }
 
         *(int*)(block + Block32.Sum) = sum;
-        *(float*)(block + Block32.ScaledSum) = *(float*)(block + Block32.Scale) * sum;
+        float scale = *(float*)(block + Block32.Scale);
+        *(float*)(block + Block32.ScaledSum) = Half16(scale * sum);
+        *(float*)(block + Block32.Scale) = Half16(scale);
     }
+
+    /// <summary>
+    /// Rounded to an F16, where that is a normal number: ggml keeps the scales of its Q8_0 and Q8_1 activations so, and with the same
+    /// rounding the two agree to the order of their sums; otherwise their activations drift apart by whole codes.
+    /// </summary>
+    private static float Half16(float value) => MathF.Abs(value) is >= 6.1035156e-5f and <= 65504f ? (float)(Half)value : value;
 
     private static void BigBlock(KernelPath path, float* x, byte* block)
     {
