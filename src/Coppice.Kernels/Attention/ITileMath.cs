@@ -53,6 +53,7 @@ internal unsafe struct Panel
 /// l' = fma(l, rescale, sum of p), over 16 lanes (column c in lane c % 16) and then a fixed tree
 /// </code>
 /// Weights replace the scores, zero outside the row's columns within its vectors. A row whose columns are all -inf or none keeps m and l.
+/// A NaN among a row's scores makes its m and l NaN: maxima alone would lose it.
 /// </summary>
 internal unsafe struct ScoreBlock
 {
