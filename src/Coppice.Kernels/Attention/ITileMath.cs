@@ -44,6 +44,12 @@ internal unsafe struct Panel
     public nint AStride, BStride, CStride;
     public int Rows, K, N;
     public bool Accumulate;
+
+    /// <summary>Memory that is wanted soon, or null: while the first rows are computed, a line is fetched every step of k.</summary>
+    public byte* Next;
+
+    /// <summary>Bytes from one fetched line to the next.</summary>
+    public nint NextStep;
 }
 
 /// <summary>
