@@ -1,3 +1,5 @@
+using Coppice.Kernels.Formats;
+
 namespace Coppice.Kernels.Products;
 
 /// <summary>
@@ -10,7 +12,9 @@ public sealed unsafe class ActivationRows : IDisposable
     private readonly AlignedBuffer<float> _floats;
     private readonly AlignedBuffer<byte> _blocks32;
     private readonly AlignedBuffer<byte> _blocks256;
+    private readonly AlignedBuffer<float> _rounded;
     private readonly long _capacity;
+    private TensorType? _roundedTo;
     private bool _has32;
     private bool _has256;
 
@@ -23,6 +27,7 @@ public sealed unsafe class ActivationRows : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(maxInputs, 1);
         _capacity = (long)maxRows * maxInputs;
         _floats = new AlignedBuffer<float>(_capacity);
+        _rounded = new AlignedBuffer<float>(_capacity);
         // Two bytes an input, and a line for at least every 1024 of them.
         _blocks32 = new AlignedBuffer<byte>(_capacity * 2 / 16 * 17);
         _blocks256 = new AlignedBuffer<byte>(_capacity * 2 / 16 * 17);
@@ -64,6 +69,7 @@ public sealed unsafe class ActivationRows : IDisposable
         Rows = rows;
         Inputs = inputs;
         _has32 = _has256 = false;
+        _roundedTo = null;
         return _floats.Slice(0, checked(rows * inputs));
     }
 
@@ -71,8 +77,19 @@ public sealed unsafe class ActivationRows : IDisposable
     public void Dispose()
     {
         _floats.Dispose();
+        _rounded.Dispose();
         _blocks32.Dispose();
         _blocks256.Dispose();
+    }
+
+    /// <summary>The rows as floats, [rows, inputs], rounded as weights of that type want them.</summary>
+    internal float* FloatsFor(KernelPath path, WorkerTeam team, TensorType weights)
+    {
+        if (weights == TensorType.F32) return Floats;
+        if (_roundedTo != weights)
+            RoundedRows.Round(path, team, weights, Floats, (long)Rows * Inputs, _rounded.Pointer);
+        _roundedTo = weights;
+        return _rounded.Pointer;
     }
 
     /// <summary>Bytes from one row of blocks of <paramref name="blockInputs"/> to the next.</summary>

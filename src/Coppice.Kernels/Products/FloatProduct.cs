@@ -21,7 +21,7 @@ internal static unsafe class FloatProduct<TFormat>
     public static void Multiply(KernelPath path, WorkerTeam team, WeightMatrix weights, ActivationRows x, float* y)
     {
         nint stride = (nint)x.Inputs * sizeof(float);
-        var work = new PanelWork(weights, Lanes, 1, Lanes * TFormat.ElementBytes, (byte*)x.Floats, stride, x.Rows, y);
+        var work = new PanelWork(weights, Lanes, 1, Lanes * TFormat.ElementBytes, (byte*)x.FloatsFor(path, team, weights.Type), stride, x.Rows, y);
         delegate*<void*, int, int, void> body = path switch
         {
             KernelPath.Scalar => &ScalarItem,
