@@ -1,10 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Coppice.Kernels;
 
 /// <summary>
-/// Native memory of a fixed number of elements, zeroed, aligned to 64 bytes (to 2 MiB where it is larger than that, with
+/// Native memory of a fixed number of elements, zeroed unless asked otherwise, aligned to 64 bytes (to 2 MiB where it is larger than that, with
 /// huge pages asked for: reads of 4 KiB pages are bound by the translation of addresses). Owned by whoever made it and
 /// returned by <see cref="Dispose"/>; nothing depends on a finalizer.
 /// </summary>
@@ -20,6 +21,11 @@ public sealed unsafe partial class AlignedBuffer<T> : IDisposable
     /// <param name="length">Elements; zero is allowed.</param>
     /// <exception cref="OutOfMemoryException">The memory is not to be had.</exception>
     public AlignedBuffer(long length)
+        : this(length, zeroed: true)
+    {
+    }
+
+    private AlignedBuffer(long length, bool zeroed)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         nuint bytes = checked((nuint)length * (nuint)sizeof(T));
@@ -28,9 +34,16 @@ public sealed unsafe partial class AlignedBuffer<T> : IDisposable
         nuint taken = (bytes + CacheLine + alignment - 1) / alignment * alignment;
         _pointer = (T*)NativeMemory.AlignedAlloc(taken, alignment);
         if (bytes >= HugePage) HugePages.Advise(_pointer, taken);
-        NativeMemory.Clear(_pointer, taken);
+        if (zeroed) NativeMemory.Clear(_pointer, taken);
         Length = length;
     }
+
+    /// <summary>Takes memory that holds anything; the operating system commits its pages as they are first written.</summary>
+    /// <param name="length">Elements; zero is allowed.</param>
+    /// <exception cref="OutOfMemoryException">The memory is not to be had.</exception>
+    [SuppressMessage("Design", "CA1000:Do not declare static members on generic types", Justification = "A named constructor.")]
+    [SuppressMessage("Design", "MA0018:Do not declare static members on generic types", Justification = "A named constructor.")]
+    public static AlignedBuffer<T> Uninitialized(long length) => new(length, zeroed: false);
 
     /// <summary>Number of elements.</summary>
     public long Length { get; }

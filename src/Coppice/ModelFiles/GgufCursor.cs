@@ -8,9 +8,10 @@ namespace Coppice.ModelFiles;
 internal sealed class GgufCursor
 {
     /// <summary>The longest key or tensor name in bytes; the specification's limit for keys.</summary>
-    private const int MaxNameBytes = 65535;
+    public const int MaxNameBytes = 65535;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    /// <summary>UTF-8 that throws at what is not rather than replacing it.</summary>
+    public static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly NativeBytes _bytes;
 
     public GgufCursor(string file, NativeBytes bytes)

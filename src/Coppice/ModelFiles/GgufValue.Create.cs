@@ -1,15 +1,11 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace Coppice.ModelFiles;
 
 /// <summary>How values are made: the type in the file is the .NET type's own, so <c>5u</c> becomes a uint32.</summary>
 public sealed partial class GgufValue
 {
-    // Text that is no UTF-16 (half a surrogate pair) is refused rather than changed.
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
     /// <summary>Makes a uint8.</summary>
     public static implicit operator GgufValue(byte value) => Scalar(GgufValueType.UInt8, value);
 
@@ -45,7 +41,7 @@ public sealed partial class GgufValue
 
     /// <summary>Makes a string.</summary>
     /// <exception cref="ArgumentException">The text holds half a surrogate pair.</exception>
-    public static implicit operator GgufValue(string value) => new(GgufValueType.String, StringPayload(StrictUtf8.GetBytes(value)));
+    public static implicit operator GgufValue(string value) => new(GgufValueType.String, StringPayload(GgufCursor.StrictUtf8.GetBytes(value)));
 
     /// <summary>Makes an array of uint8.</summary>
     public static implicit operator GgufValue(byte[] values) => Numbers<byte>(GgufValueType.UInt8, values);
@@ -86,7 +82,7 @@ public sealed partial class GgufValue
     public static GgufValue From(IReadOnlyList<string> values)
     {
         ArgumentNullException.ThrowIfNull(values);
-        return Elements(GgufValueType.String, values.Select(value => StringPayload(StrictUtf8.GetBytes(value))), values.Count);
+        return Elements(GgufValueType.String, values.Select(value => StringPayload(GgufCursor.StrictUtf8.GetBytes(value))), values.Count);
     }
 
     /// <summary>Makes an array of text from bytes that need not be UTF-8.</summary>

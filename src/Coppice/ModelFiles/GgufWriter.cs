@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 using Coppice.Kernels;
 using Coppice.Kernels.Formats;
 
@@ -15,9 +14,8 @@ public sealed class GgufWriter
 {
     /// <summary>The longest tensor name in bytes that ggml reads.</summary>
     private const int MaxTensorNameBytes = 63;
-    private const int MaxKeyBytes = 65535;
+    private const int MaxKeyBytes = GgufCursor.MaxNameBytes;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private readonly OrderedDictionary<string, GgufValue> _metadata = new(StringComparer.Ordinal);
     private readonly OrderedDictionary<string, Pending> _tensors = new(StringComparer.Ordinal);
 
@@ -155,7 +153,7 @@ public sealed class GgufWriter
 
     private static void WriteName(Stream stream, string name)
     {
-        byte[] bytes = StrictUtf8.GetBytes(name);
+        byte[] bytes = GgufCursor.StrictUtf8.GetBytes(name);
         WriteU64(stream, (ulong)bytes.Length);
         stream.Write(bytes);
     }
@@ -192,7 +190,7 @@ public sealed class GgufWriter
     private static void CheckName(string name, int maxBytes, string parameter)
     {
         ArgumentException.ThrowIfNullOrEmpty(name, parameter);
-        int bytes = StrictUtf8.GetByteCount(name);
+        int bytes = GgufCursor.StrictUtf8.GetByteCount(name);
         if (bytes > maxBytes) throw new ArgumentException($"'{GgufTensor.Shown(name)}' has {bytes} bytes, at most {maxBytes} are allowed", parameter);
     }
 }

@@ -182,4 +182,29 @@ public sealed class GgufRejectionTests
             Assert.Equal(0, file.Data(file.Tensors[0]).Length);
         }
     }
+
+    [Fact]
+    public void A_tensor_past_2_GiB_opens_and_is_read_at_its_end()
+    {
+        if (!OperatingSystem.IsLinux()) Assert.Skip("needs files with holes, which cost no disk");
+        const ulong Elements = 3ul << 28;
+        const long Bytes = 3L << 30;
+        using var target = new TemporaryFile();
+        byte[] start = GgufBytes.WithTensor(0, [Elements], 0, 0).ToArray();
+        using (FileStream stream = File.Create(target.Path))
+        {
+            stream.Write(start);
+            stream.SetLength(start.Length + Bytes - 1);
+        }
+        var error = Assert.Throws<ModelFormatException>(() => GgufFile.Open(target.Path));
+        Assert.EndsWith($"expected {Bytes} bytes of data at offset 0, found {Bytes - 1} bytes of tensor data in the file", error.Message, StringComparison.Ordinal);
+        using (FileStream stream = File.OpenWrite(target.Path))
+        {
+            stream.Position = start.Length + Bytes - 1;
+            stream.WriteByte(42);
+        }
+        using GgufFile file = GgufFile.Open(target.Path);
+        Assert.Equal(Bytes, file.DataBytes);
+        Assert.Equal([0, 42], file.Data(file.Tensors[0]).Span(Bytes - 2, 2).ToArray());
+    }
 }
