@@ -25,6 +25,9 @@ internal unsafe struct AttentionJob
     public int* PageNumbers, RowPosition, MergeRows, SlotStart, Slots;
 
     public AttentionScratch* Workers;
+
+    /// <summary>[segments]: bytes read of each.</summary>
+    public long* SegmentBytes;
 }
 
 /// <summary>
@@ -45,6 +48,9 @@ internal unsafe struct AttentionScratch
 
     /// <summary>[unit rows x headsPerGroup]: m and l of the span, m and l of the merged spans.</summary>
     public float* SpanMax, SpanSum, PathMax, PathSum;
+
+    /// <summary>[unit rows x headsPerGroup]: each query head's position.</summary>
+    public int* Positions;
 
     public long SharedBytes, PrivateBytes;
 }
