@@ -21,17 +21,29 @@ internal static unsafe class IntegerTile<TFormat, TDot>
     where TFormat : struct, IPanelFormat
     where TDot : struct, IByteDot
 {
-    private static bool Small => TFormat.StepInputs == 32;
+    private static bool Small
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.StepInputs == 32;
+    }
 
-    private static int BlockBytes => Small ? Block32.Bytes : Block256.Bytes;
+    private static int BlockBytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.StepInputs == 32 ? Block32.Bytes : Block256.Bytes;
+    }
 
-    private static int CodesAt => Small ? Block32.Codes : Block256.Codes;
+    private static int CodesAt
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.StepInputs == 32 ? Block32.Codes : Block256.Codes;
+    }
 
-    private static int Parts => TFormat.StepInputs / 32;
-
-    private static int PartBytes => TFormat.StepBytes / Parts;
-
-    private const int PrefetchDistance = 1536;
+    private static int Parts
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.StepInputs / 32;
+    }
 
     /// <summary>One row.</summary>
     /// <param name="panel">The first step.</param>
@@ -48,7 +60,7 @@ internal static unsafe class IntegerTile<TFormat, TDot>
             Vector256<float> t0 = Small ? y0 : default, t1 = Small ? y1 : default;
             for (int part = 0; part < Parts; part++)
             {
-                Prefetch(panel + PrefetchDistance + (part * PartBytes));
+                PanelPrefetch.Part(panel, part, Parts, TFormat.StepBytes);
                 byte* c = x + CodesAt + (part * 32);
                 Vector256<int> a0 = Start(x, part, 0), a1 = a0;
                 Four1(panel, part, 0, c, ref a0, ref a1);
@@ -88,7 +100,7 @@ internal static unsafe class IntegerTile<TFormat, TDot>
             Vector256<float> u0 = Small ? z0 : default, u1 = Small ? z1 : default;
             for (int part = 0; part < Parts; part++)
             {
-                Prefetch(panel + PrefetchDistance + (part * PartBytes));
+                PanelPrefetch.Part(panel, part, Parts, TFormat.StepBytes);
                 byte* c = x + CodesAt + (part * 32);
                 Vector256<int> a0 = Start(x, part, 0), a1 = a0, b0 = Start(x + xStride, part, 0), b1 = b0;
                 Four2(panel, part, 0, c, xStride, ref a0, ref a1, ref b0, ref b1);
@@ -162,21 +174,6 @@ internal static unsafe class IntegerTile<TFormat, TDot>
         Vector256<float> xScale = Vector256.Create(*(float*)(x + Block256.Scale));
         y0 = Fma.MultiplyAdd(t0, xScale, y0);
         y1 = Fma.MultiplyAdd(t1, xScale, y1);
-    }
-
-    /// <summary>Asks for the lines of one part's bytes. Past the end of the weights it asks for nothing in particular.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* p)
-    {
-        Sse.Prefetch0(p);
-        if (PartBytes > 64) Sse.Prefetch0(p + 64);
-        if (PartBytes > 128) Sse.Prefetch0(p + 128);
-        if (PartBytes > 192) Sse.Prefetch0(p + 192);
-        if (PartBytes > 256) Sse.Prefetch0(p + 256);
-        if (PartBytes > 320) Sse.Prefetch0(p + 320);
-        if (PartBytes > 384) Sse.Prefetch0(p + 384);
-        if (PartBytes > 448) Sse.Prefetch0(p + 448);
-        if (PartBytes > 512) Sse.Prefetch0(p + 512);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,13 +6,14 @@ namespace Coppice.Kernels.Products;
 /// <summary>
 /// A product with quantized weights. Few rows take the packed panels as they stream in from memory. From
 /// <see cref="UnpackFrom"/> rows on, a stretch of a panel is unpacked into a buffer that stays in the first cache and multiplied
-/// with all rows of the item, whose codes stay in the second. Both ways do the same operations in the same order.
+/// with all rows of the item, which stay in the second: whole rows where they fit, otherwise the stretch of them. All ways do the same operations in the same order.
 /// </summary>
 internal static unsafe class QuantizedProduct<TFormat>
     where TFormat : struct, IPanelFormat
 {
     private const int UnpackFrom = 4;
     private const int StretchInputs = 1024;
+    private const int RowBytesToKeep = 512 << 10;
 
     private static int StepsPerStretch => StretchInputs / TFormat.StepInputs;
 
@@ -87,25 +88,32 @@ internal static unsafe class QuantizedProduct<TFormat>
     {
         byte* taken = stackalloc byte[(UnpackedPanel<TFormat>.StepBytes * StepsPerStretch) + 64];
         byte* stretch = (byte*)(((nint)taken + 63) & ~(nint)63);
-        for (int step = 0; step < work->Steps; step += StepsPerStretch)
+        if (tile.Rows * work->XStride <= RowBytesToKeep)
         {
-            int steps = Math.Min(StepsPerStretch, work->Steps - step);
-            byte* x = work->Row(tile.FirstRow) + ((nint)step * BlockBytes);
             for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
-            {
-                float* y = work->Sums(panel, tile, edge, out nint yStride);
-                UnpackedPanel<TFormat>.Unpack(work->Panel(panel) + ((long)step * TFormat.StepBytes), steps, stretch);
-                nint row = 0;
-                for (; row + 4 <= tile.Rows; row += 4)
-                {
-                    UnpackedTile<TFormat, TDot>.Row4(
-                        stretch, steps, x + (row * work->XStride), work->XStride, y + (row * yStride), yStride);
-                }
-
-                LastRows<UnpackedPanel<TFormat>, TDot>(
-                    stretch, steps, x + (row * work->XStride), work->XStride, tile.Rows - (int)row, y + (row * yStride), yStride);
-            }
+                for (int step = 0; step < work->Steps; step += StepsPerStretch)
+                    Stretch<TDot>(work, tile, panel, step, edge, stretch);
         }
+        else
+        {
+            for (int step = 0; step < work->Steps; step += StepsPerStretch)
+                for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
+                    Stretch<TDot>(work, tile, panel, step, edge, stretch);
+        }
+    }
+
+    private static void Stretch<TDot>(PanelWork* work, PanelWork.Tile tile, int panel, int step, float* edge, byte* stretch)
+        where TDot : struct, IByteDot
+    {
+        int steps = Math.Min(StepsPerStretch, work->Steps - step);
+        nint stride = work->XStride;
+        byte* x = work->Row(tile.FirstRow) + ((nint)step * BlockBytes);
+        float* y = work->Sums(panel, tile, edge, out nint yStride);
+        UnpackedPanel<TFormat>.Unpack(work->Panel(panel) + ((long)step * TFormat.StepBytes), steps, stretch);
+        int row = 0;
+        for (; row + 4 <= tile.Rows; row += 4, x += 4 * stride, y += 4 * yStride)
+            UnpackedTile<TFormat, TDot>.Row4(stretch, steps, x, stride, y, yStride);
+        LastRows<UnpackedPanel<TFormat>, TDot>(stretch, steps, x, stride, tile.Rows - row, y, yStride);
     }
 
     /// <summary>Up to three rows.</summary>

@@ -55,6 +55,7 @@ internal readonly unsafe struct UnpackedPanel<TFormat> : IPanelFormat
 
             for (int part = 0; part < StepInputs / 32; part++)
             {
+                PanelPrefetch.Part(packed, part, TFormat.StepInputs / 32, TFormat.StepBytes);
                 byte* codes = unpacked + CodesAt + (part * 512);
                 Group(packed, part, 0, codes);
                 Group(packed, part, 1, codes);

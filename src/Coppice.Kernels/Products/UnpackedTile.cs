@@ -32,6 +32,10 @@ internal static unsafe class UnpackedTile<TFormat, TDot>
         Vector256<float> y10 = Vector256.Load(y + yStride), y11 = Vector256.Load(y + yStride + 8);
         Vector256<float> y20 = Vector256.Load(y + (2 * yStride)), y21 = Vector256.Load(y + (2 * yStride) + 8);
         Vector256<float> y30 = Vector256.Load(y3), y31 = Vector256.Load(y3 + 8);
+        Sse.Prefetch0(y + (4 * yStride));
+        Sse.Prefetch0(y + (5 * yStride));
+        Sse.Prefetch0(y + (6 * yStride));
+        Sse.Prefetch0(y3 + (4 * yStride));
         Vector256<float> t00 = default, t01 = default, t10 = default, t11 = default;
         Vector256<float> t20 = default, t21 = default, t30 = default, t31 = default;
         var magic = Vector256.Create(Activations.MagicFloat);
@@ -45,6 +49,15 @@ internal static unsafe class UnpackedTile<TFormat, TDot>
             byte* sums = x + (small ? Block32.ScaledSum : half ? Block256.Sums16 : Block256.Sums32), sums3 = x3 + (sums - x);
             for (int i = 0; i < TFormat.StepInputs / TFormat.ScaleInputs; i++)
             {
+                if (small || half ? (i & 3) == 0 : (i & 1) == 0)
+                {
+                    // The next four rows: too many streams for the processor to foresee.
+                    Sse.Prefetch0(c + (4 * xStride));
+                    Sse.Prefetch0(c + (5 * xStride));
+                    Sse.Prefetch0(c + (6 * xStride));
+                    Sse.Prefetch0(c3 + (4 * xStride));
+                }
+
                 Vector256<int> a00, a01, a10, a11, a20, a21, a30, a31;
                 if (starts)
                 {
