@@ -77,7 +77,7 @@ internal static class ProductCase
         int rows = x.Length / inputs, outputs = y.Length / rows;
         var w = new float[outputs * inputs];
         BlockCodec.Decode(type, blocks, w);
-        double[] q = Quantized(type, x);
+        double[] q = Quantized(type, x, out double[] sumErrors);
         // Codes times scales and minima cancel, so magnitudes count before the offset: at most 2^8 codes a weight.
         double chain = Math.Max(1, TensorTypes.BlockSize(type) == 1 ? inputs : (inputs / 16) + 16);
         for (int row = 0; row < rows; row++)
@@ -92,31 +92,64 @@ internal static class ProductCase
                     magnitude += Math.Abs(product);
                 }
 
+                if (type is TensorType.Q4_1 or TensorType.Q5_1) sum += MinimumErrors(type, blocks, inputs, output, sumErrors.AsSpan(row * inputs / 32));
+
                 double allowed = 1e-30 + (Math.Pow(2, -23) * chain * magnitude);
                 Assert.True(Math.Abs(y[(row * outputs) + output] - sum) <= allowed, $"[{row}, {output}]: {y[(row * outputs) + output]} instead of {sum}");
             }
         }
     }
 
-    private static double[] Quantized(TensorType type, float[] x)
+    /// <summary>
+    /// Rows as the products see them. Blocks of 32 keep their scale, and the sum that meets a minimum, as F16 (where that is a normal
+    /// number), as ggml's Q8_0 and Q8_1 do; sumErrors is, a block, what the rounding of the sum adds to it.
+    /// </summary>
+    private static double[] Quantized(TensorType type, float[] x, out double[] sumErrors)
     {
         int block = TensorTypes.BlockSize(type);
-        var q = new double[x.Length];
-        if (block == 1)
+        sumErrors = new double[x.Length / 32 + 1];
+        if (block == 1) return [.. x.Select(v => type switch
         {
-            for (int i = 0; i < x.Length; i++) q[i] = x[i];
-            return q;
-        }
-
+            TensorType.F16 => (double)(Half)v,
+            TensorType.BF16 => RoundedTo16(v),
+            _ => v,
+        })];
+        var q = new double[x.Length];
         for (int start = 0; start < x.Length; start += block)
         {
             float largest = x[start..(start + block)].Max(MathF.Abs);
             if (largest == 0) continue;
+            float scale = largest / 127;
+            float kept = block == 32 && scale >= 6.1035156e-5f ? (float)(Half)scale : scale;
+            int codes = 0;
             for (int i = start; i < start + block; i++)
-                q[i] = (double)(largest / 127) * Math.Round(x[i] * (127 / largest), MidpointRounding.ToEven);
+            {
+                int code = (int)Math.Round(x[i] * (127 / largest), MidpointRounding.ToEven);
+                q[i] = (double)kept * code;
+                codes += code;
+            }
+
+            float sum = scale * codes;
+            float keptSum = MathF.Abs(sum) >= 6.1035156e-5f ? (float)(Half)sum : sum;
+            if (block == 32) sumErrors[start / 32] = keptSum - ((double)kept * codes);
         }
 
         return q;
+    }
+
+    private static double RoundedTo16(float value)
+    {
+        int bits = BitConverter.SingleToInt32Bits(value);
+        return BitConverter.Int32BitsToSingle((bits + 0x7FFF + ((bits >> 16) & 1)) & ~0xFFFF);
+    }
+
+    private static double MinimumErrors(TensorType type, byte[] blocks, int inputs, int output, ReadOnlySpan<double> sumErrors)
+    {
+        int bytes = TensorTypes.BlockBytes(type);
+        double error = 0;
+        for (int b = 0; b < inputs / 32; b++)
+            error += (double)BitConverter.ToHalf(blocks, (((output * (inputs / 32)) + b) * bytes) + 2) * sumErrors[b];
+        return error;
     }
 
     private static void SetScales(TensorType type, byte[] blocks, Func<Half> scale)
