@@ -10,7 +10,7 @@ if errorlevel 1 (
     exit /b 1
 )
 
-powershell -NoProfile -Command "$s = Join-Path $env:COPPICE_OUT '.built'; $d = Join-Path $env:COPPICE_OUT 'coppice.dll'; if (-not (Test-Path $s) -or -not (Test-Path $d)) { exit 1 }; $t = (Get-Item -Force $s).LastWriteTimeUtc; $r = $env:COPPICE_ROOT; $n = Get-ChildItem -Recurse (Join-Path $r 'src'), (Join-Path $r 'Directory.*'), (Join-Path $r 'global.json') | Where-Object { $_.LastWriteTimeUtc -gt $t } | Select-Object -First 1; if ($n) { exit 1 }"
+powershell -NoProfile -Command "$s = Join-Path $env:COPPICE_OUT '.built'; $d = Join-Path $env:COPPICE_OUT 'Coppice.Cli.dll'; if (-not (Test-Path $s) -or -not (Test-Path $d)) { exit 1 }; $t = (Get-Item -Force $s).LastWriteTimeUtc; $r = $env:COPPICE_ROOT; $n = Get-ChildItem -Recurse (Join-Path $r 'src'), (Join-Path $r 'Directory.*'), (Join-Path $r 'global.json') | Where-Object { $_.LastWriteTimeUtc -gt $t } | Select-Object -First 1; if ($n) { exit 1 }"
 if not errorlevel 1 goto run
 
 echo building coppice... 1>&2
@@ -26,5 +26,5 @@ if errorlevel 1 (
 type nul > "%COPPICE_OUT%\.built"
 
 :run
-dotnet "%COPPICE_OUT%\coppice.dll" %*
+dotnet "%COPPICE_OUT%\Coppice.Cli.dll" %*
 exit /b %errorlevel%

@@ -49,5 +49,8 @@ internal unsafe struct AttentionScratch
     /// <summary>[unit rows x headsPerGroup]: m and l of the span, m and l of the merged spans.</summary>
     public float* SpanMax, SpanSum, PathMax, PathSum;
 
+    /// <summary>[unit rows x headsPerGroup]: each query head's position.</summary>
+    public int* Positions;
+
     public long SharedBytes, PrivateBytes;
 }

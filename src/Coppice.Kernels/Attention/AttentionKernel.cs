@@ -180,7 +180,7 @@ public sealed unsafe class AttentionKernel : IDisposable
         long scores = ScoreBlock.Rows * AttentionPlan.TileTokens;
         long matrix = ((long)_scratchRows * headDim + LineFloats - 1) / LineFloats * LineFloats;
         long vector = ((long)_scratchRows + LineFloats - 1) / LineFloats * LineFloats;
-        long each = 2 * tile + scores + 3 * matrix + 4 * vector + LineFloats;
+        long each = 2 * tile + scores + 3 * matrix + 5 * vector + LineFloats;
         _scratch.Dispose();
         _scratch = AlignedBuffer<float>.Uninitialized(each * _team.Threads);
         for (int w = 0; w < _team.Threads; w++)
@@ -197,6 +197,7 @@ public sealed unsafe class AttentionKernel : IDisposable
             scratch.SpanSum = Take(ref next, vector);
             scratch.PathMax = Take(ref next, vector);
             scratch.PathSum = Take(ref next, vector);
+            scratch.Positions = (int*)Take(ref next, vector);
         }
     }
 

@@ -157,6 +157,8 @@ internal readonly unsafe struct Avx2TileMath : ITileMath
             (low, high) = (low + p, high + q);
         }
 
-        block.Sum[row] = MathF.FusedMultiplyAdd(block.Sum[row], block.Rescale[row], VectorMath.Sum(low, high));
+        float weights = VectorMath.Sum(low, high);
+        block.Sum[row] = MathF.FusedMultiplyAdd(block.Sum[row], block.Rescale[row], weights);
+        if (float.IsNaN(weights)) block.Max[row] = weights;
     }
 }

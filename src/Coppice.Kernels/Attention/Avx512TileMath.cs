@@ -137,6 +137,8 @@ internal readonly unsafe struct Avx512TileMath : ITileMath
             sum += p;
         }
 
-        block.Sum[row] = MathF.FusedMultiplyAdd(block.Sum[row], block.Rescale[row], VectorMath.Sum(sum));
+        float weights = VectorMath.Sum(sum);
+        block.Sum[row] = MathF.FusedMultiplyAdd(block.Sum[row], block.Rescale[row], weights);
+        if (float.IsNaN(weights)) block.Max[row] = weights;
     }
 }

@@ -19,12 +19,15 @@ internal static unsafe class HalfLanes
     // 0.5f has a unit in the last place of 2^-24, which is the step of the 16-bit subnormals: adding it rounds to them.
     private const int Half = 0x3F000000;
 
-    // A 16-bit float's bits, sign-extended and shifted left by 13: the sign, then exponent and fraction in a float's places.
-    private const int WideMask = unchecked((int)0x8FFFE000);
-    private const int WideExponent = 0x0F800000;
-
-    /// <summary>2^112: what the difference of the exponents' biases amounts to.</summary>
-    private const float Rebias = 5.192296858534828e33f;
+    // A 16-bit float's bits shifted left by 13 stand in a float's places, their exponent 112 too low. A subnormal becomes
+    // (1 + fraction) 2^-15 that way and needs 2 x - 2^-14. (Multiplying by 2^112 would be shorter and right for both, but a
+    // subnormal operand costs over a hundred cycles, and small values are full of them.)
+    private const int WideMagnitude = 0x0FFFE000;
+    private const int WideNormal = 0x00800000;
+    private const int WideSpecial = 0x0F800000;
+    private const int Rebias = 112 << 23;
+    private const float HalfSmallest = 6.103515625e-5f;
+    private const int Sign = int.MinValue;
 
     /// <summary>Narrows <paramref name="count"/> floats.</summary>
     public static void Narrow(KernelPath path, float* source, ushort* target, int count)
@@ -51,35 +54,40 @@ internal static unsafe class HalfLanes
     /// <summary>Widens one 16-bit float.</summary>
     public static float Widen(ushort value)
     {
-        int bits = ((short)value << 13) & WideMask;
-        float wide = BitConverter.Int32BitsToSingle(bits) * Rebias;
-        return (bits & WideExponent) == WideExponent
-            ? BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(wide) | Infinity)
-            : wide;
+        int shifted = (short)value << 13;
+        int magnitude = shifted & WideMagnitude;
+        int bits = magnitude + Rebias;
+        if (magnitude >= WideSpecial) bits += Rebias;
+        if (magnitude < WideNormal) bits = BitConverter.SingleToInt32Bits(MathF.FusedMultiplyAdd(BitConverter.Int32BitsToSingle(bits), 2f, -HalfSmallest));
+        return BitConverter.Int32BitsToSingle(bits | (shifted & Sign));
     }
 
     /// <summary>Widens 8 lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Widen(Vector128<ushort> values)
     {
-        Vector256<int> bits = Avx2.ConvertToVector256Int32(values.AsInt16());
-        bits = Avx2.ShiftLeftLogical(bits, 13) & Vector256.Create(WideMask);
-        Vector256<float> wide = bits.AsSingle() * Vector256.Create(Rebias);
-        Vector256<int> exponent = Vector256.Create(WideExponent);
-        Vector256<int> special = Vector256.Equals(bits & exponent, exponent) & Vector256.Create(Infinity);
-        return wide | special.AsSingle();
+        Vector256<int> shifted = Avx2.ShiftLeftLogical(Avx2.ConvertToVector256Int32(values.AsInt16()), 13);
+        Vector256<int> magnitude = shifted & Vector256.Create(WideMagnitude);
+        Vector256<int> special = Vector256.GreaterThan(magnitude, Vector256.Create(WideSpecial - 1)) & Vector256.Create(Rebias);
+        Vector256<float> wide = (magnitude + Vector256.Create(Rebias) + special).AsSingle();
+        Vector256<float> small = Fma.MultiplyAdd(wide, Vector256.Create(2f), Vector256.Create(-HalfSmallest));
+        Vector256<int> isSmall = Vector256.LessThan(magnitude, Vector256.Create(WideNormal));
+        return Vector256.ConditionalSelect(isSmall.AsSingle(), small, wide) | (shifted & Vector256.Create(Sign)).AsSingle();
     }
 
     /// <summary>Widens 16 lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Widen(Vector256<ushort> values)
     {
-        Vector512<int> bits = Avx512F.ConvertToVector512Int32(values.AsInt16());
-        bits = Avx512F.ShiftLeftLogical(bits, 13) & Vector512.Create(WideMask);
-        Vector512<float> wide = bits.AsSingle() * Vector512.Create(Rebias);
-        Vector512<int> exponent = Vector512.Create(WideExponent);
-        Vector512<int> special = Vector512.Equals(bits & exponent, exponent) & Vector512.Create(Infinity);
-        return wide | special.AsSingle();
+        Vector512<int> shifted = Avx512F.ShiftLeftLogical(Avx512F.ConvertToVector512Int32(values.AsInt16()), 13);
+        Vector512<int> magnitude = shifted & Vector512.Create(WideMagnitude);
+        Vector512<int> bits = magnitude + Vector512.Create(Rebias);
+        Vector512<int> isSpecial = Vector512.GreaterThan(magnitude, Vector512.Create(WideSpecial - 1));
+        Vector512<float> wide = Vector512.ConditionalSelect(isSpecial, bits + Vector512.Create(Rebias), bits).AsSingle();
+        Vector512<float> small = Avx512F.FusedMultiplyAdd(wide, Vector512.Create(2f), Vector512.Create(-HalfSmallest));
+        Vector512<int> isSmall = Vector512.LessThan(magnitude, Vector512.Create(WideNormal));
+        wide = Vector512.ConditionalSelect(isSmall.AsSingle(), small, wide);
+        return Vector512.ConditionalSelect(Vector512.Create(Sign), shifted, wide.AsInt32()).AsSingle();
     }
 
     private static Vector128<ushort> Narrow(Vector256<float> values)

@@ -44,6 +44,12 @@ internal unsafe struct Panel
     public nint AStride, BStride, CStride;
     public int Rows, K, N;
     public bool Accumulate;
+
+    /// <summary>Memory that is wanted soon, or null: while the first rows are computed, a line is fetched every step of k.</summary>
+    public byte* Next;
+
+    /// <summary>Bytes from one fetched line to the next.</summary>
+    public nint NextStep;
 }
 
 /// <summary>
@@ -53,6 +59,7 @@ internal unsafe struct Panel
 /// l' = fma(l, rescale, sum of p), over 16 lanes (column c in lane c % 16) and then a fixed tree
 /// </code>
 /// Weights replace the scores, zero outside the row's columns within its vectors. A row whose columns are all -inf or none keeps m and l.
+/// A NaN among a row's scores makes its m and l NaN: maxima alone would lose it.
 /// </summary>
 internal unsafe struct ScoreBlock
 {

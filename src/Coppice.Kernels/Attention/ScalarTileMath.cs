@@ -68,25 +68,21 @@ internal readonly unsafe struct ScalarTileMath : ITileMath
 
     private static float Weigh(in ScoreBlock block, int row, float* s, float highest)
     {
-        if (highest == float.NegativeInfinity)
-        {
-            for (int c = block.Begin[row]; c < block.End[row]; c++) s[c] = 0f;
-            return 1f;
-        }
-
         float before = block.Max[row];
         float max = highest > before ? highest : before;
-        float rescale = VectorMath.Exp(before - max);
+        float rescale = highest == float.NegativeInfinity ? 1f : VectorMath.Exp(before - max);
+        float shift = max == float.NegativeInfinity ? 0f : max;
         Span<float> lanes = stackalloc float[16];
         lanes.Clear();
         for (int c = block.Begin[row]; c < block.End[row]; c++)
         {
-            s[c] = VectorMath.Exp(s[c] - max);
+            s[c] = VectorMath.Exp(s[c] - shift);
             lanes[c % 16] += s[c];
         }
 
-        block.Max[row] = max;
-        block.Sum[row] = MathF.FusedMultiplyAdd(block.Sum[row], rescale, VectorMath.Sum(lanes));
+        float sum = VectorMath.Sum(lanes);
+        block.Sum[row] = MathF.FusedMultiplyAdd(block.Sum[row], rescale, sum);
+        block.Max[row] = float.IsNaN(sum) ? sum : max;
         return rescale;
     }
 

@@ -65,6 +65,7 @@ internal static unsafe class UnitWork<TMath>
             float* queries = job->Queries + ((long)row * job->Heads + kvHead * job->HeadsPerGroup) * job->HeadDim;
             long at = (long)(row - unit.RowBegin) * rowFloats;
             Buffer.MemoryCopy(queries, scratch.Queries + at, rowFloats * sizeof(float), rowFloats * sizeof(float));
+            new Span<int>(scratch.Positions + (row - unit.RowBegin) * job->HeadsPerGroup, job->HeadsPerGroup).Fill(job->RowPosition[row]);
         }
 
         int count = (unit.RowEnd - unit.RowBegin) * job->HeadsPerGroup;
@@ -96,7 +97,8 @@ internal static unsafe class UnitWork<TMath>
             }
 
             read += tokens;
-            ReduceTile(job, unit, run, position, tokens, ref scratch);
+            byte* next = NextTile(job, run, head, pages, token + TileTokens);
+            ReduceTile(job, unit, run, position, tokens, next, ref scratch);
         }
 
         long bytes = read * 2 * job->HeadDim * job->ElementBytes;
@@ -105,9 +107,22 @@ internal static unsafe class UnitWork<TMath>
         else scratch.SharedBytes += bytes;
     }
 
-    /// <summary>Takes the rows by 8: scores, weights, outputs.</summary>
-    private static void ReduceTile(AttentionJob* job, PlanUnit unit, in PlanRun run, int position, int tokens, ref AttentionScratch scratch)
+    /// <summary>The run's next tile where it is whole and its pages lie one after another, else null: what is worth fetching early.</summary>
+    private static byte* NextTile(AttentionJob* job, in PlanRun run, byte* head, int* pages, int token)
     {
+        const int TilePages = TileTokens / KvStore.PageTokens;
+        if (token + TileTokens > run.TokenEnd) return null;
+        int first = pages[token / KvStore.PageTokens];
+        int last = pages[token / KvStore.PageTokens + TilePages - 1];
+        return last - first == TilePages - 1 ? head + first * job->BlockBytes : null;
+    }
+
+    /// <summary>Takes the rows by 8: scores, weights, outputs. The first 8 fetch <paramref name="next"/>.</summary>
+    private static void ReduceTile(
+        AttentionJob* job, PlanUnit unit, in PlanRun run, int position, int tokens, byte* next, ref AttentionScratch scratch)
+    {
+        // Products of 2 x 64 steps for each 32 elements fetch a tile of 16-bit floats line by line; half as many for one row.
+        nint step = run.RowEnd - run.RowBegin == 1 && job->HeadsPerGroup == 1 ? 64 * job->ElementBytes : 32 * job->ElementBytes;
         int* begin = stackalloc int[ScoreBlock.Rows];
         int* end = stackalloc int[ScoreBlock.Rows];
         float* rescale = stackalloc float[ScoreBlock.Rows];
@@ -115,13 +130,13 @@ internal static unsafe class UnitWork<TMath>
         for (int first = (run.RowBegin - unit.RowBegin) * job->HeadsPerGroup; first < rowsEnd; first += ScoreBlock.Rows)
         {
             int count = Math.Min(ScoreBlock.Rows, rowsEnd - first);
-            int columns = FindColumns(job, unit, first, count, position, tokens, begin, end);
+            int columns = FindColumns(job, scratch.Positions + first, count, position, tokens, begin, end);
             if (columns == 0) continue;
             float* queries = scratch.Queries + (long)first * job->HeadDim;
             TMath.Multiply(new Panel
             {
                 A = queries, AStride = job->HeadDim, B = scratch.Keys, BStride = TileTokens, C = scratch.Scores, CStride = TileTokens,
-                Rows = count, K = job->HeadDim, N = (columns + 15) & ~15,
+                Rows = count, K = job->HeadDim, N = (columns + 15) & ~15, Next = next, NextStep = step,
             });
             TMath.Softmax(new ScoreBlock
             {
@@ -131,17 +146,19 @@ internal static unsafe class UnitWork<TMath>
             float* outputs = scratch.Span + (long)first * job->HeadDim;
             for (int i = 0; i < count; i++)
                 if (rescale[i] != 1f) TMath.Scale(outputs + i * job->HeadDim, rescale[i], job->HeadDim);
-            AddValues(job, scratch.Scores, scratch.Values, outputs, count, begin, end);
+            byte* rest = next == null ? null : next + 2 * job->BlockBytes;
+            AddValues(job, scratch, outputs, count, begin, end, rest, step);
+            next = null;
         }
     }
 
     /// <summary>The columns [begin, end) each row sees of a tile. Returns the highest end, 0 where none sees any.</summary>
-    private static int FindColumns(AttentionJob* job, PlanUnit unit, int first, int count, int position, int tokens, int* begin, int* end)
+    private static int FindColumns(AttentionJob* job, int* positions, int count, int position, int tokens, int* begin, int* end)
     {
         int columns = 0;
         for (int i = 0; i < count; i++)
         {
-            int own = job->RowPosition[unit.RowBegin + (first + i) / job->HeadsPerGroup];
+            int own = positions[i];
             begin[i] = job->Window > 0 ? Math.Clamp(own - job->Window + 1 - position, 0, tokens) : 0;
             end[i] = Math.Clamp(own + 1 - position, 0, tokens);
             if (end[i] <= begin[i]) (begin[i], end[i]) = (0, 0);
@@ -155,14 +172,18 @@ internal static unsafe class UnitWork<TMath>
     /// outputs += weights x values, each row over exactly the columns it sees: together where all rows see them, one by one
     /// before and after, which leaves each row's chain in ascending order.
     /// </summary>
-    private static void AddValues(AttentionJob* job, float* weights, float* values, float* outputs, int count, int* begin, int* end)
+    private static void AddValues(
+        AttentionJob* job, in AttentionScratch scratch, float* outputs, int count, int* begin, int* end, byte* next, nint step)
     {
         (int from, int to) = (begin[0], end[0]);
         for (int i = 1; i < count; i++) (from, to) = (Math.Max(from, begin[i]), Math.Min(to, end[i]));
         var panel = new Panel { AStride = TileTokens, BStride = job->HeadDim, CStride = job->HeadDim, N = job->HeadDim, Accumulate = true };
+        float* weights = scratch.Scores;
+        float* values = scratch.Values;
         if (from >= to) (from, to) = (TileTokens, TileTokens);
         for (int i = 0; i < count; i++) AddRange(ref panel, weights, values, outputs, i, 1, begin[i], Math.Min(from, end[i]));
-        AddRange(ref panel, weights, values, outputs, 0, count, from, to);
+        Panel common = panel with { Next = next, NextStep = step };
+        AddRange(ref common, weights, values, outputs, 0, count, from, to);
         for (int i = 0; i < count; i++) AddRange(ref panel, weights, values, outputs, i, 1, to, end[i]);
     }
 

@@ -11,7 +11,7 @@ namespace Coppice.Kernels.Products;
 internal static unsafe class QuantizedProduct<TFormat>
     where TFormat : struct, IPanelFormat
 {
-    private const int UnpackFrom = 8;
+    private const int UnpackFrom = 4;
     private const int StretchInputs = 1024;
 
     private static int StepsPerStretch => StretchInputs / TFormat.StepInputs;
@@ -28,7 +28,7 @@ internal static unsafe class QuantizedProduct<TFormat>
     public static void Multiply(KernelPath path, bool vnni, WorkerTeam team, WeightMatrix weights, ActivationRows x, float* y)
     {
         byte* blocks = TFormat.StepInputs == 32 ? x.Blocks32(path, team) : x.Blocks256(path, team);
-        nint stride = (nint)(weights.Inputs / TFormat.StepInputs) * BlockBytes;
+        nint stride = x.BlockStride(TFormat.StepInputs);
         var work = new PanelWork(weights, 16, TFormat.StepInputs, TFormat.StepBytes, blocks, stride, x.Rows, y);
         PanelWork.Run(team, work, reuse: x.Rows >= UnpackFrom, Body(path, vnni));
     }
@@ -77,7 +77,7 @@ internal static unsafe class QuantizedProduct<TFormat>
         for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
         {
             float* y = work->Sums(panel, tile, edge, out nint yStride);
-            Rows<TFormat, TDot>(work->Panel(panel), work->Steps, x, work->XStride, tile.Rows, y, yStride);
+            LastRows<TFormat, TDot>(work->Panel(panel), work->Steps, x, work->XStride, tile.Rows, y, yStride);
         }
     }
 
@@ -95,24 +95,31 @@ internal static unsafe class QuantizedProduct<TFormat>
             {
                 float* y = work->Sums(panel, tile, edge, out nint yStride);
                 UnpackedPanel<TFormat>.Unpack(work->Panel(panel) + ((long)step * TFormat.StepBytes), steps, stretch);
-                Rows<UnpackedPanel<TFormat>, TDot>(stretch, steps, x, work->XStride, tile.Rows, y, yStride);
+                nint row = 0;
+                for (; row + 4 <= tile.Rows; row += 4)
+                {
+                    UnpackedTile<TFormat, TDot>.Row4(
+                        stretch, steps, x + (row * work->XStride), work->XStride, y + (row * yStride), yStride);
+                }
+
+                LastRows<UnpackedPanel<TFormat>, TDot>(
+                    stretch, steps, x + (row * work->XStride), work->XStride, tile.Rows - (int)row, y + (row * yStride), yStride);
             }
         }
     }
 
-    private static void Rows<TLayout, TDot>(byte* panel, int steps, byte* x, nint xStride, int rows, float* y, nint yStride)
+    /// <summary>Up to three rows.</summary>
+    private static void LastRows<TLayout, TDot>(byte* panel, int steps, byte* x, nint xStride, int rows, float* y, nint yStride)
         where TLayout : struct, IPanelFormat
         where TDot : struct, IByteDot
     {
-        int row = 0;
-        for (; row + 4 <= rows; row += 4)
-            IntegerTile<TLayout, TDot>.Row4(panel, steps, x + (row * xStride), xStride, y + (row * yStride), yStride);
-        if (row + 2 <= rows)
+        if (rows >= 2)
         {
-            IntegerTile<TLayout, TDot>.Row2(panel, steps, x + (row * xStride), xStride, y + (row * yStride), yStride);
-            row += 2;
+            IntegerTile<TLayout, TDot>.Row2(panel, steps, x, xStride, y, yStride);
+            x += 2 * xStride;
+            y += 2 * yStride;
         }
 
-        if (row < rows) IntegerTile<TLayout, TDot>.Row1(panel, steps, x + (row * xStride), y + (row * yStride));
+        if ((rows & 1) != 0) IntegerTile<TLayout, TDot>.Row1(panel, steps, x, y);
     }
 }

@@ -36,20 +36,27 @@ public static class RandomModel
     /// <param name="type">How matrices are stored; a matrix whose rows are no whole blocks of it takes the next wider type that fits.</param>
     /// <param name="path">The file; its folder must exist.</param>
     /// <param name="seed">Another seed, other weights.</param>
+    /// <param name="written">Told now and then how many of the <see cref="DataBytes"/> are written.</param>
     /// <param name="cancel">Ends the work; nothing is left at the path.</param>
     /// <exception cref="IOException">The file can't be written.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written to.</exception>
-    public static void Write(ModelShape shape, TensorType type, string path, ulong seed = 1, CancellationToken cancel = default)
+    public static void Write(
+        ModelShape shape, TensorType type, string path, ulong seed = 1, IProgress<long>? written = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(shape);
         var writer = new GgufWriter();
+        long done = 0;
         RandomModelMetadata.SetOn(writer, shape, type, seed);
         ulong ordinal = 0;
         foreach (RandomTensor tensor in RandomModelLayout.Of(shape))
         {
             ulong tensorSeed = RandomBits.Combine(seed, ordinal++);
-            TensorType stored = tensor.Kind == RandomTensorKind.Matrix ? FittingType(type, tensor.Dimensions[0]) : TensorType.F32;
-            writer.AddTensor(tensor.Name, stored, tensor.Dimensions, stream => WriteTensor(stream, shape, tensor, stored, tensorSeed, cancel));
+            TensorType stored = StoredType(tensor, type);
+            writer.AddTensor(tensor.Name, stored, tensor.Dimensions, stream =>
+            {
+                WriteTensor(stream, shape, tensor, stored, tensorSeed, cancel);
+                written?.Report(done += TensorTypes.Bytes(stored, tensor.Elements));
+            });
         }
         writer.Write(path, cancel);
     }
@@ -58,15 +65,23 @@ public static class RandomModel
     /// <param name="shape">Its sizes.</param>
     /// <param name="type">How matrices are stored, as in <see cref="Write"/>.</param>
     /// <param name="seed">Another seed, other weights.</param>
+    /// <param name="written">Told now and then how many of the <see cref="DataBytes"/> are written.</param>
     /// <param name="cancel">Ends the work; no file is left.</param>
     /// <exception cref="IOException">The file can't be written.</exception>
-    public static TemporaryModel WriteTemporary(ModelShape shape, TensorType type, ulong seed = 1, CancellationToken cancel = default)
+    public static TemporaryModel WriteTemporary(
+        ModelShape shape, TensorType type, ulong seed = 1, IProgress<long>? written = null, CancellationToken cancel = default)
     {
         ArgumentNullException.ThrowIfNull(shape);
         string path = Path.Combine(Path.GetTempPath(), $"coppice-{shape.Name}-{Spelled(type)}-{Path.GetRandomFileName()}.gguf");
-        Write(shape, type, path, seed, cancel);
+        Write(shape, type, path, seed, written, cancel);
         return new TemporaryModel(path);
     }
+
+    /// <summary>Bytes of all tensors of such a model together.</summary>
+    /// <param name="shape">Its sizes.</param>
+    /// <param name="type">How matrices are stored, as in <see cref="Write"/>.</param>
+    public static long DataBytes(ModelShape shape, TensorType type) =>
+        RandomModelLayout.Of(shape).Sum(tensor => TensorTypes.Bytes(StoredType(tensor, type), tensor.Elements));
 
     /// <summary>The type itself where rows are whole blocks of it, else a neighbour that fits: llama.cpp's quantizer chooses the same.</summary>
     internal static TensorType FittingType(TensorType type, long rowLength)
@@ -82,6 +97,9 @@ public static class RandomModel
         };
         return rowLength % TensorTypes.BlockSize(smallerBlocks) == 0 ? smallerBlocks : TensorType.F16;
     }
+
+    private static TensorType StoredType(RandomTensor tensor, TensorType type) =>
+        tensor.Kind == RandomTensorKind.Matrix ? FittingType(type, tensor.Dimensions[0]) : TensorType.F32;
 
     private static string Spelled(TensorType type) => type.ToString().ToLowerInvariant();
 

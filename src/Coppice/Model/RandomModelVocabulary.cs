@@ -1,4 +1,5 @@
 using Coppice.ModelFiles;
+using Coppice.Tokenizing;
 
 namespace Coppice.Model;
 
@@ -17,14 +18,6 @@ public static class RandomModelVocabulary
         Space + "etaoinsrhldcumfpgwybvkxjqzETAOINSRHLDCUMFPGWYBVKXJQZ0123456789.,'\"-()!?:;/_=+*<>[]{}#@$%&|\\`~^";
     private const string Consonants = "tnslkrmdpbvzgfhw";
     private const string Vowels = "aeiou";
-
-    private enum TokenKind
-    {
-        Normal = 1,
-        Unknown = 2,
-        Control = 3,
-        Byte = 6,
-    }
 
     /// <summary>Sets the tokenizer's keys.</summary>
     /// <param name="writer">The file.</param>

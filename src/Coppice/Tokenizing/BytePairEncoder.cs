@@ -8,6 +8,8 @@ namespace Coppice.Tokenizing;
 /// </summary>
 internal sealed class BytePairEncoder : TextEncoder
 {
+    private const int LongestRemembered = 64;
+
     private readonly record struct Join(uint Rank, int Symbol);
 
     private readonly ByteStringTable _symbols;
@@ -47,9 +49,33 @@ internal sealed class BytePairEncoder : TextEncoder
         foreach (int word in scratch.Words)
         {
             int end = text.Offset(word);
-            EncodeWord(utf8[start..end], scratch.Merger, ids);
+            EncodeOnce(utf8[start..end], scratch, ids);
             start = end;
         }
+    }
+
+    /// <summary>
+    /// Encodes a word, or copies the ids of the same word earlier in this text: long texts repeat most of their words, and joining
+    /// costs one look-up a pair in tables larger than the caches.
+    /// </summary>
+    private void EncodeOnce(ReadOnlySpan<byte> word, EncodingScratch scratch, List<int> ids)
+    {
+        int start = ids.Count;
+        if (word.Length > LongestRemembered)
+        {
+            EncodeWord(word, scratch.Merger, ids);
+            return;
+        }
+        int seen = scratch.Seen.Find(word);
+        if (seen < 0)
+        {
+            EncodeWord(word, scratch.Merger, ids);
+            scratch.Seen.TryAdd(word, scratch.SeenIds.Count);
+            scratch.SeenIds.Add((start, ids.Count));
+            return;
+        }
+        (int from, int to) = scratch.SeenIds[seen];
+        for (int index = from; index < to; index++) ids.Add(ids[index]);
     }
 
     private void EncodeWord(ReadOnlySpan<byte> word, PairMerger merger, List<int> ids)

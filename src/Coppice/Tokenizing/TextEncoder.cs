@@ -8,6 +8,12 @@ internal sealed class EncodingScratch
     public List<int> Words = [];
     public List<int> SpareWords = [];
     public byte[] Bytes = [];
+
+    /// <summary>Words met in this call; the values index <see cref="SeenIds"/>.</summary>
+    public readonly ByteStringTable Seen = new(16);
+
+    /// <summary>Where in the call's ids those of a word lie, half-open.</summary>
+    public readonly List<(int From, int To)> SeenIds = [];
 }
 
 /// <summary>Turns text without special tokens into ids; one per family.</summary>

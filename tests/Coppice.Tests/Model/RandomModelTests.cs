@@ -25,6 +25,7 @@ public sealed class RandomModelTests
             using GgufFile model = GgufFile.Open(file.Path);
             Assert.Equal(shape.Architecture, model.Metadata.GetString("general.architecture"));
             Assert.Equal(shape.Vocabulary, model.Metadata.Strings("tokenizer.ggml.tokens").Count);
+            Assert.Equal(model.DataBytes, RandomModel.DataBytes(shape, type));
             RandomTensor[] expected = [.. RandomModelLayout.Of(shape)];
             Assert.Equal(expected.Select(tensor => tensor.Name), model.Tensors.Select(tensor => tensor.Name));
             foreach ((RandomTensor declared, GgufTensor found) in expected.Zip(model.Tensors))
@@ -183,7 +184,7 @@ public sealed class RandomModelTests
     {
         using var file = new TemporaryFile();
         Assert.ThrowsAny<OperationCanceledException>(() =>
-            RandomModel.Write(ModelShapes.Find("tiny")!, TensorType.F32, file.Path, 1, new CancellationToken(canceled: true)));
+            RandomModel.Write(ModelShapes.Find("tiny")!, TensorType.F32, file.Path, cancel: new CancellationToken(canceled: true)));
         Assert.Empty(file.Neighbours);
     }
 

@@ -81,23 +81,28 @@ public sealed class RealVocabularies
     {
         Dictionary<string, int> ranks = [];
         for (int rank = 0; rank < ranked.Length; rank++) ranks[Latin(ranked[rank])] = rank;
+        Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> bySpan = ranks.GetAlternateLookup<ReadOnlySpan<char>>();
         List<string> merges = [];
+        List<int> cuts = [];
         for (int rank = 0; rank < ranked.Length; rank++)
         {
-            if (ranked[rank].Length == 1) continue;
-            List<string> parts = [.. Latin(ranked[rank]).Select(value => value.ToString())];
-            while (parts.Count > 2)
+            string token = Latin(ranked[rank]);
+            if (token.Length == 1) continue;
+            cuts.Clear();
+            cuts.AddRange(Enumerable.Range(0, token.Length + 1));
+            while (cuts.Count > 3)
             {
-                int best = Enumerable.Range(0, parts.Count - 1).MinBy(i => RankBelow(parts[i] + parts[i + 1], rank));
-                Assert.True(RankBelow(parts[best] + parts[best + 1], rank) < rank);
-                parts[best] += parts[best + 1];
-                parts.RemoveAt(best + 1);
+                (int Rank, int Cut) best = (rank, -1);
+                for (int cut = 1; cut < cuts.Count - 1; cut++)
+                {
+                    if (bySpan.TryGetValue(token.AsSpan(cuts[cut - 1]..cuts[cut + 1]), out int found) && found < best.Rank) best = (found, cut);
+                }
+                Assert.NotEqual(-1, best.Cut);
+                cuts.RemoveAt(best.Cut);
             }
-            merges.Add(Spell(Encoding.Latin1.GetBytes(parts[0])) + ' ' + Spell(Encoding.Latin1.GetBytes(parts[1])));
+            merges.Add(Spell(ranked[rank][..cuts[1]]) + ' ' + Spell(ranked[rank][cuts[1]..]));
         }
         return merges;
-
-        int RankBelow(string part, int limit) => ranks.TryGetValue(part, out int rank) && rank < limit ? rank : int.MaxValue;
     }
 
     private static string Latin(byte[] bytes) => Encoding.Latin1.GetString(bytes);
