@@ -48,6 +48,7 @@ internal static class CoppiceCommand
     {
         new HelpOption { Recursive = true },
         new VersionOption(),
+        SampleCommand.Create(),
         InspectCommand.Create(),
         TokenizeCommand.Create(),
         RandomCommand.Create(),
