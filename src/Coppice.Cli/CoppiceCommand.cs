@@ -49,6 +49,8 @@ internal static class CoppiceCommand
         new HelpOption { Recursive = true },
         new VersionOption(),
         SampleCommand.Create(),
+        BenchCommand.Create(),
+        PerplexityCommand.Create(),
         InspectCommand.Create(),
         TokenizeCommand.Create(),
         RandomCommand.Create(),

@@ -1,4 +1,6 @@
 using Coppice.Kernels.Attention;
+using Coppice.Model;
+using Coppice.ModelFiles;
 using Spectre.Console;
 
 namespace Coppice.Cli;
@@ -14,13 +16,20 @@ internal static class EngineLoading
     public static async Task<Engine> LoadAsync(ModelSource source, EngineOptions options, TextWriter error, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        Engine engine = Terminal(error) is { } console
+        return Terminal(error) is { } console
             ? await console.Status().StartAsync($"loading {Markup.Escape(Path.GetFileName(source.Path))}", _ => Load())
             : await Load();
-        source.Opened();
-        return engine;
 
         Task<Engine> Load() => Task.Run(() => Engine.Load(source.Path, options), CancellationToken.None).WaitAsync(cancel);
+    }
+
+    /// <summary>Checks that a model whose positions are a table has so many; any other may be asked for more than it was made for.</summary>
+    /// <exception cref="RequestRejectedException">It has fewer.</exception>
+    public static void CheckContext(GgufFile file, string option, int tokens)
+    {
+        ModelConfig config = ModelConfig.FromGguf(file);
+        if (config.Architecture.Positions == PositionKind.Learned && tokens > config.ContextLength)
+            throw new RequestRejectedException(option, $"at most the {config.ContextLength} positions of the model", $"{tokens}");
     }
 
     /// <summary>Tokens of the whole pages that a prompt and its branches take. A branch's last token is never written.</summary>

@@ -9,6 +9,12 @@ namespace Coppice.Cli;
 /// <summary>What <c>sample</c> asks for besides the model and the prompt: how many, how long, drawn and ranked how.</summary>
 internal sealed class SampleArguments
 {
+    /// <summary>An option that takes any text.</summary>
+    public const string StopName = "--stop";
+
+    /// <summary>An option that takes any pattern.</summary>
+    public const string AnswerName = "--answer-pattern";
+
     /// <summary>Tokens a sample has at most where nothing is said and the context has room for them.</summary>
     public const int DefaultMaxTokens = 128;
 
@@ -38,7 +44,7 @@ internal sealed class SampleArguments
         CustomParser = ParseBiases,
     };
 
-    private readonly Option<string[]?> _stop = new("--stop")
+    private readonly Option<string[]?> _stop = new(StopName)
     {
         Description = "A text that ends a sample and is not part of it. May be given several times.",
         HelpName = "TEXT",
@@ -50,7 +56,7 @@ internal sealed class SampleArguments
         "--rank", "What the best sample is",
         ("mean-logprob", RankBy.MeanLogprob), ("total-logprob", RankBy.TotalLogprob), ("majority", RankBy.Majority));
 
-    private readonly Option<string?> _answer = new("--answer-pattern")
+    private readonly Option<string?> _answer = new(AnswerName)
     {
         Description = "Finds the answer in a text, for --rank majority: group 1, or the whole match; the whole text if not given.",
         HelpName = "REGEX",

@@ -34,9 +34,10 @@ internal static class SampleCommand
                 ? DefaultPrompt
                 : await prompt.ReadAsync(parsed, cancel);
             if (text.Length == 0) throw new RequestRejectedException("prompt", "a text", "an empty one");
-            using ModelSource source = name.IsDefault ? new ModelSource(name.Text, null) : model.Read(parsed, 1, error, cancel);
+            using ModelSource source = name.IsDefault ? new ModelSource(ModelName.DefaultPath, null) : model.Read(parsed, 1, error, cancel);
             (GenerationRequest request, EngineOptions options) = Fit(source.Path, text, asked, sample, runtime, parsed);
             using Engine engine = await EngineLoading.LoadAsync(source, options, error, cancel);
+            source.Opened();
             if (name.HasRandomWeights) error.WriteLine($"{name.Text} has random weights: its text is noise; -m FILE takes a real model");
             var run = new SampleRun(request.Samples);
             bool cancelled = await SampleProgress.RunAsync(error, engine, request, run, cancel);
@@ -58,6 +59,7 @@ internal static class SampleCommand
         using GgufFile file = GgufFile.Open(path);
         int[] prompt = Tokenizer.FromGguf(file).Encode(text);
         ModelConfig config = ModelConfig.FromGguf(file);
+        if (sample.Context(parsed) is int wanted) EngineLoading.CheckContext(file, "--context", wanted);
         int context = sample.Context(parsed) ?? Math.Min(config.ContextLength, LargestDefaultContext);
         if (prompt.Length >= context)
         {
@@ -97,15 +99,17 @@ internal static class SampleCommand
 /// <param name="HasRandomWeights">Whether its text is known to be noise.</param>
 internal sealed record ModelName(string Text, bool IsDefault, bool HasRandomWeights)
 {
-    /// <summary>The model that comes with the command.</summary>
-    private static string DefaultPath => Path.Combine(AppContext.BaseDirectory, "assets", "tiny-noise.gguf");
+    private const string Default = "assets/tiny-noise.gguf";
+
+    /// <summary>The model that comes with the command, beside the program.</summary>
+    public static string DefaultPath => Path.Combine(AppContext.BaseDirectory, Default);
 
     public static ModelName Of(ParseResult parsed)
     {
         // Where both are given, reading the model refuses them.
         if (IsGiven(parsed, "--random")) return new(parsed.GetValue<string>("--random") ?? "", false, true);
         if (IsGiven(parsed, "--model")) return new(parsed.GetValue<string>("--model") ?? "", false, false);
-        return new(DefaultPath, true, true);
+        return new(Default, true, true);
     }
 
     /// <summary>Whether an option is on the command line.</summary>

@@ -50,6 +50,8 @@ internal sealed record SampleTraffic(string Attention, long Steps, long? Context
 /// <summary>The documents of <c>sample</c>, <c>bench</c> and <c>perplexity</c>.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(SampleReport))]
+[JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(PerplexityReport))]
 internal sealed partial class RunJson : JsonSerializerContext
 {
     public static RunJson Readable { get; } = new(new JsonSerializerOptions
