@@ -41,14 +41,14 @@ internal static class CommandErrors
 
     /// <summary>
     /// The parser takes an option it does not know for a value wherever one can stand: <c>inspect --jsn</c> would look for a file
-    /// of that name. Only a prompt may look like an option, and what comes after <c>--</c>.
+    /// of that name. Only a text of the user's may look like an option, and what comes after <c>--</c>.
     /// </summary>
     private static string? OptionTakenAsValue(ParseResult parsed)
     {
         if (parsed.Tokens.Any(token => token.Type == TokenType.DoubleDash)) return null;
         foreach (SymbolResult result in parsed.CommandResult.Children)
         {
-            if (result is OptionResult { Option.Name: PromptArguments.OptionName }) continue;
+            if (result is OptionResult { Option.Name: PromptArguments.OptionName or SampleArguments.StopName or SampleArguments.AnswerName }) continue;
             string? found = result.Tokens.Select(token => token.Value).FirstOrDefault(value =>
                 value.Length > 1 && value[0] == '-' && (value[1] == '-' || char.IsAsciiLetter(value[1])));
             if (found is not null) return found;

@@ -48,6 +48,9 @@ internal static class CoppiceCommand
     {
         new HelpOption { Recursive = true },
         new VersionOption(),
+        SampleCommand.Create(),
+        BenchCommand.Create(),
+        PerplexityCommand.Create(),
         InspectCommand.Create(),
         TokenizeCommand.Create(),
         RandomCommand.Create(),

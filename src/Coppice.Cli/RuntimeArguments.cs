@@ -16,11 +16,13 @@ internal sealed class RuntimeArguments
         ("bifurcated", AttentionMode.Bifurcated), ("repeated", AttentionMode.Repeated));
 
     /// <summary>Adds the options to a command.</summary>
-    public void AddTo(Command command)
+    /// <param name="command">Gets the options.</param>
+    /// <param name="withAttention">Whether it has a choice of one way to read a shared context.</param>
+    public void AddTo(Command command, bool withAttention = true)
     {
         command.Add(_threads);
         command.Add(_kv);
-        command.Add(_attention);
+        if (withAttention) command.Add(_attention);
     }
 
     /// <summary>Threads to compute with.</summary>
