@@ -12,7 +12,7 @@ public sealed class BenchTests
     {
         CommandRun run = await CommandRun.Of(
             "bench", "--random", model, "--prompt-tokens", "5,70", "--samples", "1,4,33", "--tokens", "3", "--attention", "both", "--repeats", "1",
-            "--kv", kv, "--json");
+            "--kv", kv, "--threads", "1", "--json");
         Assert.Equal((0, ""), (run.Code, run.Error));
         using JsonDocument document = JsonDocument.Parse(run.Output);
         JsonElement first = document.RootElement.GetProperty("rows")[0];
@@ -36,7 +36,7 @@ public sealed class BenchTests
     public async Task Without_json_there_is_a_line_a_row()
     {
         CommandRun run = await CommandRun.Of(
-            "bench", "--random", "tiny:q8_0", "--prompt-tokens", "20", "--samples", "1,2", "--tokens", "2", "--repeats", "2", "--warmup", "0");
+            "bench", "--random", "tiny:q8_0", "--prompt-tokens", "20", "--samples", "1,2", "--tokens", "2", "--repeats", "2", "--warmup", "0", "--threads", "1");
         Assert.Equal((0, ""), (run.Code, run.Error));
         string[] lines = run.Output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(3, lines.Length);

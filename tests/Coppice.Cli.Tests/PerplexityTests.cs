@@ -10,7 +10,7 @@ public sealed class PerplexityTests
         string text = string.Join(' ', Enumerable.Repeat("Once upon a time, there was a little girl named Lily.", 6));
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(folder["text.txt"], text);
-        CommandRun run = await CommandRun.Of("perplexity", "-m", TestData.Stories(), "-f", folder["text.txt"], "--context", "32", "--json");
+        CommandRun run = await CommandRun.Of("perplexity", "-m", TestData.Stories(), "-f", folder["text.txt"], "--context", "32", "--threads", "1", "--json");
         Assert.Equal((0, ""), (run.Code, run.Error));
         PerplexityReport report = JsonSerializer.Deserialize(run.Output, RunJson.Readable.PerplexityReport)!;
 
@@ -43,7 +43,7 @@ public sealed class PerplexityTests
     {
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(folder["text.txt"], new string('a', 64));
-        string[] args = ["perplexity", "--random", "tiny:q8_0", "-f", folder["text.txt"], "--context", "16"];
+        string[] args = ["perplexity", "--random", "tiny:q8_0", "-f", folder["text.txt"], "--context", "16", "--threads", "1"];
         using JsonDocument document = JsonDocument.Parse((await CommandRun.Of([.. args, "--json"])).Output);
         Assert.Equal(
             ["model", "perplexity", "tokens", "windows", "context", "seconds", "tokens_per_second"],
