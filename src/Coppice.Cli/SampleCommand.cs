@@ -59,6 +59,7 @@ internal static class SampleCommand
         using GgufFile file = GgufFile.Open(path);
         int[] prompt = Tokenizer.FromGguf(file).Encode(text);
         ModelConfig config = ModelConfig.FromGguf(file);
+        asked.Sampling.CheckVocabulary(config.Vocabulary);
         if (sample.Context(parsed) is int wanted) EngineLoading.CheckContext(file, "--context", wanted);
         int context = sample.Context(parsed) ?? Math.Min(config.ContextLength, LargestDefaultContext);
         if (prompt.Length >= context)
