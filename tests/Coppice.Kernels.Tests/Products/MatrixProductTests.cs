@@ -17,7 +17,8 @@ public sealed class MatrixProductTests
         using var team = new WorkerTeam(2);
         foreach (int inputs in InputCounts(type))
         {
-            foreach (int outputs in OutputCounts)
+            // Every cut of the last panel with few inputs, one with many.
+            foreach (int outputs in inputs <= 256 ? OutputCounts : [33])
             {
                 using var weights = ProductCase.RandomWeights(type, outputs, inputs, team, seed: outputs + inputs);
                 float[] x = ProductCase.RandomRows(RowCounts[^1], inputs, seed: 3);
