@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Coppice.Kernels.Attention;
 using Coppice.Kernels.Formats;
 using Coppice.LlamaCpp;
 using Coppice.PeerBench;
@@ -14,6 +15,7 @@ var tokens = new Option<int>("--tokens") { Description = "Tokens a sample gets."
 var threads = new Option<int>("--threads") { Description = "Threads.", DefaultValueFactory = _ => Environment.ProcessorCount };
 var repeats = new Option<int>("--repeats") { Description = "How often each is measured; the fastest counts.", DefaultValueFactory = _ => 1 };
 var cache = new Option<TensorType>("--cache") { Description = "How llama.cpp stores keys and values: F16 or F32.", DefaultValueFactory = _ => TensorType.F16 };
+var repeated = new Option<bool>("--repeated") { Description = "Measure Coppice's repeated attention too." };
 var settings = new Option<string[]>("--settings")
 {
     Description = "llama.cpp's settings: fa,unified fa,streams nofa,unified nofa,streams. All if none is named.",
@@ -24,7 +26,7 @@ settings.AcceptOnlyFromAmong([.. LlamaCppSetting.All.Select(setting => setting.N
 foreach (Option<int> positive in (Option<int>[])[promptTokens, tokens, threads, repeats])
     positive.Validators.Add(result => RequirePositive(result, positive));
 
-var root = new RootCommand("Measures N continuations of one prompt, engine beside engine.") { model, promptTokens, samples, tokens, threads, repeats, cache, settings };
+var root = new RootCommand("Measures N continuations of one prompt, engine beside engine.") { model, promptTokens, samples, tokens, threads, repeats, cache, repeated, settings };
 root.SetAction(Run);
 ParseResult parsed = root.Parse(args);
 return parsed.Errors.Count > 0 ? Refuse(string.Join("; ", parsed.Errors.Select(error => error.Message))) : parsed.Invoke();
@@ -44,6 +46,8 @@ int Run(ParseResult result)
         table.Header();
         foreach (LlamaCppSetting setting in LlamaCppSetting.All.Where(setting => chosen.Length == 0 || chosen.Contains(setting.Name, StringComparer.Ordinal)))
             Measure(() => new LlamaCppEngine(rival, workload, setting, result.GetValue(cache), threadCount), workload, table);
+        foreach (AttentionMode mode in result.GetValue(repeated) ? (AttentionMode[])[AttentionMode.Bifurcated, AttentionMode.Repeated] : [AttentionMode.Bifurcated])
+            Measure(() => new CoppiceEngine(result.GetRequiredValue(model).FullName, workload, mode, result.GetValue(cache), threadCount), workload, table);
         table.Best();
         return 0;
     }

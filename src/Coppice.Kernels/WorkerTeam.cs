@@ -11,6 +11,7 @@ namespace Coppice.Kernels;
 public sealed unsafe class WorkerTeam : IDisposable
 {
     private const int SpinsBeforeSleep = 2_000;
+    private const int SpinsBeforeYield = 1_000;
     private readonly Thread[] _threads;
     private readonly Sleeper[] _sleepers;
     private readonly Lock _loop = new();
@@ -72,12 +73,12 @@ public sealed unsafe class WorkerTeam : IDisposable
             foreach (Sleeper sleeper in _sleepers) sleeper.Wake();
 
             TakeItems(0);
-            var spinner = new SpinWait();
-            int spins = 0;
-            while (Volatile.Read(ref _finished) < _threads.Length)
+            // The others finish within one item's time of each other. Where there are more threads than free cores, the one that is
+            // waited for needs this core: hence the yield.
+            for (int spins = 0; Volatile.Read(ref _finished) < _threads.Length; spins++)
             {
-                if (++spins < 20_000) Thread.SpinWait(8);
-                else spinner.SpinOnce();
+                if (spins < SpinsBeforeYield) Thread.SpinWait(8);
+                else Thread.Yield();
             }
 
             _failure?.Throw();
