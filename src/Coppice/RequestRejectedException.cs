@@ -23,4 +23,9 @@ public sealed class RequestRejectedException : Exception
 
     /// <summary>What was asked.</summary>
     public string Found { get; }
+
+    internal static void CheckRange(string field, long value, long least, long most)
+    {
+        if (value < least || value > most) throw new RequestRejectedException(field, $"{least} to {most}", $"{value}");
+    }
 }

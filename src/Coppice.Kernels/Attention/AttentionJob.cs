@@ -25,6 +25,9 @@ internal unsafe struct AttentionJob
     public int* PageNumbers, RowPosition, MergeRows, SlotStart, Slots;
 
     public AttentionScratch* Workers;
+
+    /// <summary>[segments]: bytes read of each.</summary>
+    public long* SegmentBytes;
 }
 
 /// <summary>

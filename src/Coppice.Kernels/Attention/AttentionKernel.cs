@@ -18,6 +18,7 @@ public sealed unsafe class AttentionKernel : IDisposable
     private readonly AlignedBuffer<AttentionScratch> _workers;
     private AlignedBuffer<float> _scratch = new(0);
     private AlignedBuffer<float> _partials = new(0);
+    private AlignedBuffer<long> _segmentBytes = new(64);
     private int _scratchRows = -1;
 
     /// <summary>Makes a kernel.</summary>
@@ -57,9 +58,14 @@ public sealed unsafe class AttentionKernel : IDisposable
         }
     }
 
-    /// <summary>Sets the byte counters to zero.</summary>
+    /// <summary>Bytes of keys and values read from one segment of the current plan since the last reset.</summary>
+    /// <param name="segment">What <see cref="AttentionPlan.AddSegment"/> returned.</param>
+    public long BytesRead(int segment) => _segmentBytes.Slice(segment, 1)[0];
+
+    /// <summary>Sets the byte counters to zero. Those of single segments mean something only if this is called for each plan.</summary>
     public void ResetCounters()
     {
+        _segmentBytes.Span.Clear();
         foreach (ref AttentionScratch worker in _workers.Span) (worker.SharedBytes, worker.PrivateBytes) = (0, 0);
     }
 
@@ -89,7 +95,7 @@ public sealed unsafe class AttentionKernel : IDisposable
                 Units = plan.Units.Pointer, Runs = plan.Runs.Pointer, Segments = plan.Segments.Pointer, PageNumbers = plan.Pages.Pointer,
                 RowPosition = plan.RowPosition.Pointer, MergeRows = plan.MergeRows.Pointer,
                 SlotStart = plan.SlotStart.Pointer, Slots = plan.Slots.Pointer,
-                Workers = _workers.Pointer,
+                Workers = _workers.Pointer, SegmentBytes = _segmentBytes.Pointer,
             };
             _team.Run(plan.Units.Count * job.KvHeads, &job, &RunUnit);
             _team.Run(plan.MergeRows.Count * job.KvHeads, &job, &RunMerge);
@@ -102,6 +108,7 @@ public sealed unsafe class AttentionKernel : IDisposable
         _workers.Dispose();
         _scratch.Dispose();
         _partials.Dispose();
+        _segmentBytes.Dispose();
     }
 
     private static void RunUnit(void* state, int item, int worker)
@@ -150,6 +157,14 @@ public sealed unsafe class AttentionKernel : IDisposable
         {
             _partials.Dispose();
             _partials = AlignedBuffer<float>.Uninitialized(partials + partials / 2);
+        }
+
+        if (plan.Segments.Count > _segmentBytes.Length)
+        {
+            var larger = new AlignedBuffer<long>(plan.Segments.Count * 2L);
+            _segmentBytes.Span.CopyTo(larger.Span);
+            _segmentBytes.Dispose();
+            _segmentBytes = larger;
         }
 
         int rows = plan.LargestUnitRows * plan.HeadsPerGroup;

@@ -102,6 +102,7 @@ internal static unsafe class UnitWork<TMath>
         }
 
         long bytes = read * 2 * job->HeadDim * job->ElementBytes;
+        Interlocked.Add(ref job->SegmentBytes[run.Segment], bytes);
         if (run.IsPrivate) scratch.PrivateBytes += bytes;
         else scratch.SharedBytes += bytes;
     }

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Coppice.ModelFiles;
 
 /// <summary>A model file is not what it says it is. The message is one line: file, tensor or key, expected, found.</summary>
@@ -9,7 +11,7 @@ public sealed class ModelFormatException : Exception
     /// <param name="expected">What was expected there.</param>
     /// <param name="found">What was found.</param>
     public ModelFormatException(string file, string what, string expected, string found)
-        : base($"{file}: {what}: expected {expected}, found {found}")
+        : base(OneLine($"{file}: {what}: expected {expected}, found {found}"))
     {
         File = file;
         What = what;
@@ -28,4 +30,19 @@ public sealed class ModelFormatException : Exception
 
     /// <summary>What was found.</summary>
     public string Found { get; }
+
+    // Names come from the file: one that holds a line break or a terminal's escape must not reach the screen as it is.
+    private static string OneLine(string message)
+    {
+        if (!message.AsSpan().ContainsAnyInRange('\0', '\u001f') && !message.AsSpan().ContainsAnyInRange('\u007f', '\u009f')
+            && !message.AsSpan().ContainsAny('\u2028', '\u2029'))
+            return message;
+        var line = new StringBuilder(message.Length + 16);
+        foreach (char c in message)
+        {
+            if (char.IsControl(c) || c is '\u2028' or '\u2029') line.Append($"\\u{(int)c:x4}");
+            else line.Append(c);
+        }
+        return line.ToString();
+    }
 }

@@ -1,0 +1,84 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using Coppice.Kernels.Attention;
+
+namespace Coppice.Cli;
+
+/// <summary>What <c>bench</c> measures: every prompt length with every number of samples, in every mode.</summary>
+internal sealed class BenchArguments
+{
+    private readonly Option<int[]> _promptTokens = List("--prompt-tokens", "Lengths of the prompt, as in 512,2048", [512], 1 << 24);
+
+    private readonly Option<int[]> _samples = List("--samples", "Numbers of samples, as in 1,4,16", [1, 4, 16, 32], 65_536, "-n");
+
+    private readonly Option<int?> _tokens = OptionParsers.Number("--tokens", "Decode steps; 16 if not given.", 1, 1 << 20);
+
+    private readonly Option<AttentionMode[]> _attention = OptionParsers.Choice<AttentionMode[]>(
+        "--attention", "Whether a shared context is read once for all samples or once for each",
+        ("bifurcated", [AttentionMode.Bifurcated]),
+        ("repeated", [AttentionMode.Repeated]),
+        ("both", [AttentionMode.Bifurcated, AttentionMode.Repeated]));
+
+    private readonly Option<int?> _repeats = OptionParsers.Number(
+        "--repeats", "Runs of each row, of which the median counts; if not given 3, or fewer where they take more than a minute.", 1, 1000);
+
+    private readonly Option<int?> _warmup = OptionParsers.Number("--warmup", "Short runs before the first row that do not count; 1 if not given.", 0, 1000);
+
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        foreach (Option option in new Option[] { _promptTokens, _samples, _tokens, _attention, _repeats, _warmup }) command.Add(option);
+    }
+
+    /// <summary>What was asked for.</summary>
+    public BenchPlan Read(ParseResult parsed) => new(
+        parsed.GetValue(_promptTokens)!,
+        parsed.GetValue(_samples)!,
+        parsed.GetValue(_tokens) ?? 16,
+        parsed.GetValue(_attention)!,
+        parsed.GetValue(_repeats),
+        parsed.GetValue(_warmup) ?? 1);
+
+    private static Option<int[]> List(string name, string description, int[] fallback, int most, params string[] aliases) => new(name, aliases)
+    {
+        Description = $"{description} ({string.Join(',', fallback)} if not given).",
+        HelpName = "NUMBERS",
+        DefaultValueFactory = _ => fallback,
+        CustomParser = result => Parse(result, name, most),
+    };
+
+    private static int[]? Parse(ArgumentResult result, string name, int most)
+    {
+        var numbers = new List<int>();
+        foreach (string word in result.Tokens.SelectMany(token => token.Value.Split(',')))
+        {
+            if (int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= most)
+            {
+                numbers.Add(number);
+                continue;
+            }
+
+            result.AddError($"{name}: expected whole numbers from 1 to {most} with commas between, found '{word}'");
+            return null;
+        }
+
+        return [.. numbers];
+    }
+}
+
+/// <summary>The rows of a benchmark.</summary>
+/// <param name="PromptTokens">Lengths of the prompt.</param>
+/// <param name="Samples">Numbers of samples.</param>
+/// <param name="Tokens">Decode steps.</param>
+/// <param name="Modes">How the context is read; each mode's rows come together.</param>
+/// <param name="Repeats">Runs of a row; null: three within a minute.</param>
+/// <param name="Warmup">Runs that do not count.</param>
+internal sealed record BenchPlan(int[] PromptTokens, int[] Samples, int Tokens, AttentionMode[] Modes, int? Repeats, int Warmup)
+{
+    /// <summary>Number of rows.</summary>
+    public int Rows => PromptTokens.Length * Samples.Length * Modes.Length;
+
+    /// <summary>Tokens of each sample: the first costs no step.</summary>
+    public int MaxTokens => Tokens + 1;
+}

@@ -1,0 +1,58 @@
+using System.CommandLine;
+using Coppice.Kernels.Formats;
+using Coppice.Model;
+
+namespace Coppice.Cli;
+
+/// <summary>Which model a command works on: <c>-m FILE</c>, or <c>--random SHAPE:TYPE</c> for one of random weights.</summary>
+internal sealed class ModelArguments
+{
+    private readonly Option<string?> _model = File("The GGUF file.");
+    private readonly Option<string?> _random = new("--random")
+    {
+        Description = "Random weights of a known shape instead of a file, as in llama-3.2-1b:q8_0.",
+        HelpName = "SHAPE:TYPE",
+    };
+
+    /// <summary>The option <c>-m/--model</c> alone, for commands that need a real file.</summary>
+    public static Option<string?> File(string description) => new("--model", "-m") { Description = description, HelpName = "FILE" };
+
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command)
+    {
+        command.Add(_model);
+        command.Add(_random);
+    }
+
+    /// <summary>The model's file; one of random weights is written first.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="seed">Seed of random weights.</param>
+    /// <param name="error">Gets the progress of writing.</param>
+    /// <param name="cancel">Ends the writing.</param>
+    /// <exception cref="RequestRejectedException">Not exactly one of the options was given, or the shape or type is unknown.</exception>
+    /// <exception cref="IOException">The random model can't be written.</exception>
+    public ModelSource Read(ParseResult parsed, ulong seed, TextWriter error, CancellationToken cancel)
+    {
+        string? path = parsed.GetValue(_model);
+        string? random = parsed.GetValue(_random);
+        if ((path is null) == (random is null))
+            throw new RequestRejectedException("model", "one of --model and --random", path is null ? "neither" : "both");
+        if (path is not null) return new ModelSource(path, null);
+        (ModelShape shape, TensorType type) = RandomModel.Parse(random!);
+        TemporaryModel model = Progress.Run(error, $"writing random {shape.Name}", RandomModel.DataBytes(shape, type), written =>
+            RandomModel.WriteTemporary(shape, type, seed, written, cancel));
+        return new ModelSource(model.Path, model);
+    }
+}
+
+/// <summary>A model's file, and the temporary model behind it when it has random weights.</summary>
+/// <param name="Path">The file.</param>
+/// <param name="Temporary">Deletes the file in the end; null for the user's own.</param>
+internal sealed record ModelSource(string Path, TemporaryModel? Temporary) : IDisposable
+{
+    /// <summary>To be called when the file is open: where the system allows it, a temporary file loses its name at once.</summary>
+    public void Opened() => Temporary?.DeleteName();
+
+    /// <inheritdoc/>
+    public void Dispose() => Temporary?.Dispose();
+}

@@ -1,0 +1,107 @@
+using Coppice.Kv;
+using Coppice.Sampling;
+using Coppice.Tokenizing;
+
+namespace Coppice;
+
+/// <summary>
+/// One continuation while it grows. The step loop alone writes; a reader on another thread sees tokens [0, Published) and, once
+/// <see cref="Finished"/> is set, the end. Two counters with two names: <see cref="Published"/> tokens are known, the segment's
+/// Written positions have keys and values; the newest token is known before it is written.
+/// </summary>
+internal sealed class Branch
+{
+    private readonly int[] _tokens;
+    private readonly float[] _logprobs;
+    private readonly string[]? _texts;
+    private readonly StopMatcher? _stop;
+    private readonly Detokenizer? _detokenizer;
+    private int _published;
+    private volatile bool _finished;
+
+    public Branch(int index, GenerationRequest request, Tokenizer tokenizer, TokenHistory? history)
+    {
+        Index = index;
+        History = history;
+        _tokens = new int[request.MaxTokens];
+        _logprobs = new float[request.MaxTokens];
+        if (request.Stop.Count == 0) return;
+        _texts = new string[request.MaxTokens];
+        _stop = new StopMatcher(request.Stop);
+        _detokenizer = new Detokenizer(tokenizer);
+    }
+
+    public int Index { get; }
+
+    /// <summary>Counts for the penalties, where there are any.</summary>
+    public TokenHistory? History { get; }
+
+    /// <summary>The private suffix; null before the fork and after the end.</summary>
+    public Segment? Segment { get; set; }
+
+    /// <summary>Where this step's logits are, or -1.</summary>
+    public int LogitIndex { get; set; }
+
+    /// <summary>Tokens a reader may see.</summary>
+    public int Published => Volatile.Read(ref _published);
+
+    /// <summary>Whether it has ended; then everything else is final.</summary>
+    public bool Finished => _finished;
+
+    public FinishReason Reason { get; private set; }
+
+    /// <summary>Log-probability of all tokens, the one that ended it included.</summary>
+    public double TotalLogprob { get; private set; }
+
+    /// <summary>Tokens that <see cref="TotalLogprob"/> sums over.</summary>
+    public int ScoredTokens { get; private set; }
+
+    /// <summary>Text that a stop text held back and the end released.</summary>
+    public string HeldText { get; private set; } = "";
+
+    /// <summary>Whether the step loop makes this branch's text, because a stop text may end it.</summary>
+    public bool HasText => _texts is not null;
+
+    public int LastToken => _tokens[_published - 1];
+
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Published);
+
+    public ReadOnlySpan<float> Logprobs => _logprobs.AsSpan(0, Published);
+
+    /// <summary>The text that token added; only where <see cref="HasText"/>.</summary>
+    public string TextOf(int token) => _texts![token];
+
+    /// <summary>Takes a sampled token: adds it, or ends the branch.</summary>
+    public void Accept(int token, float logprob, bool endsBranch)
+    {
+        TotalLogprob += logprob;
+        ScoredTokens++;
+        if (endsBranch)
+        {
+            End(FinishReason.Stop);
+            return;
+        }
+
+        int at = _published;
+        _tokens[at] = token;
+        _logprobs[at] = logprob;
+        History?.Add(token);
+        bool stopped = false;
+        if (_texts is not null)
+        {
+            _texts[at] = _stop!.Feed(_detokenizer!.Append(token));
+            stopped = _stop.Match is not null;
+        }
+
+        Volatile.Write(ref _published, at + 1);
+        if (stopped) End(FinishReason.Stop);
+        else if (at + 1 == _tokens.Length) End(FinishReason.Length);
+    }
+
+    private void End(FinishReason reason)
+    {
+        if (_texts is not null && _stop!.Match is null) HeldText = _stop.Feed(_detokenizer!.Flush()) + _stop.Flush();
+        Reason = reason;
+        _finished = true;
+    }
+}

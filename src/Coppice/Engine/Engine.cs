@@ -1,0 +1,268 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using Coppice.Kernels;
+using Coppice.Kernels.Attention;
+using Coppice.Kv;
+using Coppice.Model;
+using Coppice.ModelFiles;
+using Coppice.Sampling;
+using Coppice.Tokenizing;
+
+namespace Coppice;
+
+/// <summary>
+/// A loaded model that samples groups of continuations. Safe to call from several threads; requests of all of them share the
+/// decode steps. Disposing it ends all requests and returns all memory.
+/// </summary>
+public sealed class Engine : IDisposable
+{
+    private const int LargestDefaultContext = 131_072;
+    private const int DefaultKvTokens = 32_768;
+    private readonly EngineOptions _options;
+    private readonly ModelWeights _weights;
+    private readonly WorkerTeam _team;
+    private readonly KvStore _kv;
+    private readonly Decoder _decoder;
+    private readonly StepLoop _loop;
+    private bool _disposed;
+
+    private Engine(ModelWeights weights, Tokenizer tokenizer, WorkerTeam team, KernelPath path, EngineOptions options)
+    {
+        (_weights, Tokenizer, _team, _options, KernelPath) = (weights, tokenizer, team, options, path);
+        ModelConfig model = weights.Config;
+        // Learned positions end where the table ends; others may be asked for more than the model was made for.
+        int natural = Math.Min(model.ContextLength, LargestDefaultContext);
+        ContextLength = model.Architecture.Positions == PositionKind.Learned
+            ? Math.Min(options.ContextLength ?? natural, model.ContextLength)
+            : options.ContextLength ?? natural;
+        _kv = new KvStore(model.Layers, model.KvHeads, model.HeadDim, options.KvType, PagesToTake(model, options));
+        Pool = new PagePool(_kv, options.PoisonFreedPages);
+        _decoder = new Decoder(weights, _kv, team, path, options.MaxBranches + options.PrefillChunk, ContextLength);
+        _loop = new StepLoop(_decoder, Pool, model, tokenizer.EndOfGenerationIds, path, options);
+    }
+
+    /// <summary>The model's sizes.</summary>
+    public ModelConfig Model => _weights.Config;
+
+    /// <summary>The model's tokenizer.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>Positions a prompt and its continuation can take.</summary>
+    public int ContextLength { get; }
+
+    /// <summary>The kernel path in use.</summary>
+    public KernelPath KernelPath { get; }
+
+    /// <summary>Threads that compute.</summary>
+    public int Threads => _options.Threads;
+
+    /// <summary>How long loading took.</summary>
+    public TimeSpan LoadTime { get; private init; }
+
+    internal PagePool Pool { get; }
+
+    /// <summary>Steps since <see cref="MeasureAllocations"/>, its warm ones not counted.</summary>
+    internal int MeasuredSteps => _loop.MeasuredSteps;
+
+    /// <summary>Managed bytes that those steps took.</summary>
+    internal long AllocatedBytes => _loop.AllocatedBytes;
+
+    /// <summary>Starts to count what decode steps allocate.</summary>
+    internal void MeasureAllocations(int warmSteps) => _loop.MeasureAllocations(warmSteps);
+
+    /// <summary>Loads a GGUF model.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="options">Settings; the defaults suit one model on one machine.</param>
+    /// <exception cref="ModelFormatException">The file is not a model that can be run; the message says why.</exception>
+    /// <exception cref="IOException">The file can't be read.</exception>
+    public static Engine Load(string path, EngineOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        options ??= new EngineOptions();
+        options.Validate();
+        long started = Stopwatch.GetTimestamp();
+        KernelPath kernels = options.Kernels ?? KernelPaths.FromEnvironment();
+        GgufFile file = GgufFile.Open(path);
+        WorkerTeam? team = null;
+        ModelWeights? weights = null;
+        try
+        {
+            Tokenizer tokenizer = Tokenizer.FromGguf(file);
+            ModelConfig config = ModelConfig.FromGguf(file);
+            if (tokenizer.VocabularySize > config.Vocabulary)
+                throw new ModelFormatException(file.Path, "tokenizer.ggml.tokens", $"at most {config.Vocabulary} tokens", $"{tokenizer.VocabularySize}");
+            team = new WorkerTeam(options.Threads);
+            weights = ModelWeights.Load(file, config, team);
+            return new Engine(weights, tokenizer, team, kernels, options) { LoadTime = Stopwatch.GetElapsedTime(started) };
+        }
+        catch
+        {
+            weights?.Dispose();
+            team?.Dispose();
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Samples continuations and hands out what happens, as it happens.</summary>
+    /// <param name="request">What to sample.</param>
+    /// <param name="cancellation">Ends the request at the next step; its pages return at once.</param>
+    /// <returns>The events; leaving the enumeration ends the request as well.</returns>
+    /// <exception cref="RequestRejectedException">The request asks for what can't be done.</exception>
+    public IAsyncEnumerable<GenerationEvent> StreamAsync(GenerationRequest request, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return Events(MakeGroup(request), cancellation);
+    }
+
+    /// <summary>Samples continuations and returns them ranked: <see cref="StreamAsync"/>, folded.</summary>
+    /// <inheritdoc cref="StreamAsync"/>
+    public async Task<GenerationResult> GenerateAsync(GenerationRequest request, CancellationToken cancellation = default)
+    {
+        await foreach (GenerationEvent happened in StreamAsync(request, cancellation).ConfigureAwait(false))
+            if (happened is GroupFinished finished) return finished.Result;
+        throw new InvalidOperationException("a group ended without a result");
+    }
+
+    /// <summary>Log-probability of each token after the ones before it.</summary>
+    /// <param name="tokens">Two or more tokens, at most <see cref="ContextLength"/>.</param>
+    /// <param name="cancellation">Ends the request at the next step.</param>
+    /// <returns>[tokens - 1]: entry i is that of token i + 1, natural log.</returns>
+    public async Task<IReadOnlyList<float>> ScoreAsync(IReadOnlyList<int> tokens, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        RequestRejectedException.CheckRange("tokens", tokens.Count, 2, ContextLength);
+        int[] ids = [.. tokens];
+        CheckTokens(ids);
+        SampleGroup group = SampleGroup.ForScoring(ids);
+        Submit(group);
+        try
+        {
+            while (!group.Finished) await group.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            Leave(group);
+        }
+
+        group.ThrowIfFailed();
+        return group.Scores!;
+    }
+
+    /// <summary>Ends all requests and returns all memory.</summary>
+    public void Dispose()
+    {
+        if (_disposed) return;
+        _disposed = true;
+        _loop.Dispose();
+        _decoder.Dispose();
+        _kv.Dispose();
+        _weights.Dispose();
+        _team.Dispose();
+    }
+
+    private async IAsyncEnumerable<GenerationEvent> Events(
+        SampleGroup group, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        Submit(group);
+        var texts = new BranchReader[group.Branches.Length];
+        for (int i = 0; i < texts.Length; i++) texts[i] = new BranchReader(group.Branches[i], Tokenizer);
+        bool prefilled = false;
+        try
+        {
+            while (true)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                bool last = group.Finished;
+                if (last) group.ThrowIfFailed();
+                if (!prefilled && (last || Array.Exists(group.Branches, b => b.Published > 0 || b.Finished)))
+                {
+                    prefilled = true;
+                    yield return new PromptProcessed(group.Prompt.Length, group.PrefillTime);
+                }
+
+                foreach (BranchReader text in texts)
+                    while (text.Next() is { } happened) yield return happened;
+                if (last) break;
+                await group.WaitAsync(cancellation).ConfigureAwait(false);
+            }
+
+            yield return new GroupFinished(GroupResult.Of(group, texts));
+        }
+        finally
+        {
+            Leave(group);
+        }
+    }
+
+    private SampleGroup MakeGroup(GenerationRequest request)
+    {
+        int[] prompt = request.Prompt is { } text ? Tokenizer.Encode(text) : [.. request.PromptTokens!];
+        RequestRejectedException.CheckRange("samples", request.Samples, 1, _options.MaxBranches);
+        RequestRejectedException.CheckRange("max-tokens", request.MaxTokens, 1, ContextLength);
+        if (prompt.Length == 0) throw new RequestRejectedException("prompt", "at least one token", "none");
+        if ((long)prompt.Length + request.MaxTokens > ContextLength)
+        {
+            throw new RequestRejectedException(
+                "prompt", $"prompt and max-tokens within the context of {ContextLength} tokens", $"{prompt.Length} + {request.MaxTokens}");
+        }
+
+        if (request.Stop.Any(string.IsNullOrEmpty)) throw new RequestRejectedException("stop", "texts that are not empty", "an empty one");
+        CheckTokens(prompt);
+        request.Sampling.CheckVocabulary(Model.Vocabulary);
+        request.Ranking.Validate();
+        ulong seed = request.Sampling.Seed ?? (ulong)Random.Shared.NextInt64();
+        var branches = new Branch[request.Samples];
+        for (int i = 0; i < branches.Length; i++)
+        {
+            TokenHistory? history = null;
+            if (request.Sampling.NeedsHistory)
+            {
+                history = new TokenHistory(request.Sampling, prompt.Length, request.MaxTokens);
+                history.Begin(prompt);
+            }
+
+            branches[i] = new Branch(i, request, Tokenizer, history);
+        }
+
+        return new SampleGroup(request, prompt, seed, branches);
+    }
+
+    private void CheckTokens(int[] tokens)
+    {
+        foreach (int token in tokens)
+            RequestRejectedException.CheckRange("prompt token", token, 0, Model.Vocabulary - 1);
+    }
+
+    private void Submit(SampleGroup group)
+    {
+        if (group.PagesNeeded > Pool.PageCount)
+        {
+            throw new RequestRejectedException(
+                "kv-tokens", $"at most {Pool.PageCount * KvStore.PageTokens} tokens of prompt and branches", $"{(long)group.PagesNeeded * KvStore.PageTokens}");
+        }
+
+        if (!_loop.TrySubmit(group)) throw new RequestRejectedException("queue", $"at most {_options.QueueCapacity} waiting requests", "a full queue");
+    }
+
+    private void Leave(SampleGroup group)
+    {
+        if (group.Finished) return;
+        group.Cancel();
+        _loop.Wake();
+    }
+
+    private static int PagesToTake(ModelConfig model, EngineOptions options)
+    {
+        long tokens = options.KvTokens ?? DefaultKvTokens;
+        if (options.KvTokens is null)
+        {
+            long half = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+            tokens = Math.Clamp(half / model.KvBytesPerToken(options.KvType == KvType.F16 ? 2 : 4), 256, tokens);
+        }
+
+        return Segment.PagesFor(checked((int)tokens));
+    }
+}

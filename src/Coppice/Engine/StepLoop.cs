@@ -1,0 +1,295 @@
+// What happens in a step:
+//
+//   arrive   new requests join the queue; the oldest are admitted while the pool can promise all their pages
+//   batch    one row for each live branch of each group, and a chunk of one prompt that is not finished;
+//            rows lie in the order of the plan, so that every shared segment covers a contiguous range of rows
+//   forward  one pass of the decoder over all rows: logits of the branches' rows and of a prompt's last row
+//   fork     a prompt that is complete is sealed, N empty branches hang under it; its logits give N first tokens
+//   sample   one token a branch; a branch that ends returns its pages at once
+//   publish  readers are told
+//
+// One thread runs the loop; there is no other generate loop. A steady decode step allocates nothing on the managed heap.
+using System.Collections.Concurrent;
+using Coppice.Kernels;
+using Coppice.Kernels.Attention;
+using Coppice.Kernels.Elementwise;
+using Coppice.Kv;
+using Coppice.Model;
+using Coppice.Sampling;
+
+namespace Coppice;
+
+/// <summary>Runs the requests, all of them in the same steps.</summary>
+internal sealed class StepLoop : IDisposable
+{
+    private const int ScoringChunk = 32;
+    private readonly Decoder _decoder;
+    private readonly PagePool _pool;
+    private readonly AttentionPlan _plan = new();
+    private readonly StepRows _rows;
+    private readonly TokenSampler _sampler;
+    private readonly KernelPath _path;
+    private readonly EngineOptions _options;
+    private readonly ModelConfig _model;
+    private readonly HashSet<int> _endTokens;
+    private readonly ConcurrentQueue<SampleGroup> _arrivals = new();
+    private readonly Queue<SampleGroup> _waiting = new();
+    private readonly List<SampleGroup> _active = [];
+    private readonly List<SampleGroup> _stepping = [];
+    private readonly SemaphoreSlim _wake = new(0);
+    private readonly Thread _thread;
+    private AlignedBuffer<float> _logits;
+    private SampleGroup? _prefilling;
+    private int _chunkRows;
+    private int _warmSteps = int.MaxValue;
+    private int _queued;
+    private int _activeBranches;
+    private volatile bool _stop;
+
+    public StepLoop(Decoder decoder, PagePool pool, ModelConfig model, IEnumerable<int> endTokens, KernelPath path, EngineOptions options)
+    {
+        (_decoder, _pool, _model, _path, _options) = (decoder, pool, model, path, options);
+        _endTokens = [.. endTokens];
+        _rows = new StepRows(decoder.MaxRows);
+        _sampler = new TokenSampler(model.Vocabulary);
+        _logits = new AlignedBuffer<float>((long)ScoringChunk * model.Vocabulary);
+        _thread = new Thread(Run) { IsBackground = true, Name = "coppice step loop" };
+        _thread.Start();
+    }
+
+    /// <summary>Decode steps measured.</summary>
+    public int MeasuredSteps { get; private set; }
+
+    /// <summary>Managed bytes that the measured steps allocated.</summary>
+    public long AllocatedBytes { get; private set; }
+
+    /// <summary>Counts the managed bytes of decode steps from now on, after a few that are not counted.</summary>
+    public void MeasureAllocations(int warmSteps)
+    {
+        AllocatedBytes = 0;
+        MeasuredSteps = 0;
+        _warmSteps = warmSteps;
+    }
+
+    /// <summary>Queues a group; false where the queue is full.</summary>
+    public bool TrySubmit(SampleGroup group)
+    {
+        if (Interlocked.Increment(ref _queued) > _options.QueueCapacity)
+        {
+            Interlocked.Decrement(ref _queued);
+            return false;
+        }
+
+        _arrivals.Enqueue(group);
+        Wake();
+        return true;
+    }
+
+    /// <summary>Makes the loop look at cancellations now.</summary>
+    public void Wake()
+    {
+        if (_wake.CurrentCount == 0) _wake.Release();
+    }
+
+    /// <summary>Ends all requests and the thread.</summary>
+    public void Dispose()
+    {
+        if (_stop) return;
+        _stop = true;
+        _wake.Release();
+        _thread.Join();
+        _logits.Dispose();
+        _wake.Dispose();
+    }
+
+    private void Run()
+    {
+        while (!_stop)
+        {
+            Arrive();
+            if (_active.Count == 0)
+            {
+                _wake.Wait();
+                continue;
+            }
+
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            bool decodes = _active.TrueForAll(static g => g.IsPrefilled);
+            Step();
+            if (!decodes || _active.Count == 0 || --_warmSteps > 0) continue;
+            AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - before;
+            MeasuredSteps++;
+        }
+
+        Arrive();
+        var stopped = new ObjectDisposedException(nameof(Engine));
+        while (_active.Count > 0) End(_active[^1], stopped);
+        while (_waiting.TryDequeue(out SampleGroup? group)) group.End(_pool, stopped);
+    }
+
+    private void Arrive()
+    {
+        while (_arrivals.TryDequeue(out SampleGroup? group)) _waiting.Enqueue(group);
+        for (int i = _active.Count - 1; i >= 0; i--)
+            if (_active[i].Cancelled) End(_active[i], new OperationCanceledException());
+        while (!_stop && _waiting.TryPeek(out SampleGroup? next))
+        {
+            if (!next.Cancelled && (_activeBranches + next.Branches.Length > _options.MaxBranches || !next.TryAdmit(_pool))) break;
+            _waiting.Dequeue();
+            Interlocked.Decrement(ref _queued);
+            if (next.Cancelled)
+            {
+                next.End(_pool, new OperationCanceledException());
+                continue;
+            }
+
+            _active.Add(next);
+            _activeBranches += next.Branches.Length;
+            EnsureLogits(_activeBranches + ScoringChunk);
+        }
+    }
+
+    private void Step()
+    {
+        try
+        {
+            Batch();
+            _decoder.Attention.ResetCounters();
+            _decoder.Forward(_rows, _plan, _logits.Slice(0, checked(_rows.LogitCount * _model.Vocabulary)));
+            foreach (SampleGroup group in _stepping) Advance(group);
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            // What a failed step wrote can't be told; the requests in it end, the others and the engine live.
+            foreach (SampleGroup group in _stepping) End(group, e);
+        }
+    }
+
+    private void Batch()
+    {
+        _rows.Clear();
+        _plan.Clear();
+        _stepping.Clear();
+        _prefilling = null;
+        foreach (SampleGroup group in _active)
+        {
+            if (group.IsPrefilled) AddBranches(group);
+            else if (_prefilling is null) _prefilling = group;
+            else continue;
+            _stepping.Add(group);
+        }
+
+        if (_prefilling is not null) AddPromptChunk(_prefilling);
+        _plan.Build(_options.Attention, _options.Threads, _model.KvHeads, _model.HeadsPerGroup);
+    }
+
+    private void AddBranches(SampleGroup group)
+    {
+        Segment context = group.Context!;
+        context.PlanIndex = _plan.AddSegment(-1, context.Start, context.Written, context.Pages, isPrivate: false);
+        foreach (Branch branch in group.Branches)
+        {
+            if (branch.Finished) continue;
+            Segment segment = branch.Segment!;
+            int position = segment.Start + segment.Written;
+            group.Append(segment, out int page, out int slot);
+            segment.PlanIndex = _plan.AddSegment(context.PlanIndex, segment.Start, segment.Written, segment.Pages, isPrivate: true);
+            _plan.AddRow(segment.PlanIndex, position);
+            branch.LogitIndex = _rows.Add(branch.LastToken, position, page, slot, wantsLogits: true);
+        }
+    }
+
+    private void AddPromptChunk(SampleGroup group)
+    {
+        Segment context = group.Context!;
+        int from = context.Written;
+        int chunk = group.Scores is null ? _options.PrefillChunk : Math.Min(ScoringChunk, _options.PrefillChunk);
+        int to = Math.Min(group.Prompt.Length, from + chunk);
+        _chunkRows = to - from;
+        for (int position = from; position < to; position++)
+        {
+            group.Append(context, out int page, out int slot);
+            bool wantsLogits = group.Scores is not null || position == group.Prompt.Length - 1;
+            _rows.Add(group.Prompt[position], position, page, slot, wantsLogits);
+        }
+
+        context.PlanIndex = _plan.AddSegment(-1, context.Start, context.Written, context.Pages, isPrivate: false);
+        for (int position = from; position < to; position++) _plan.AddRow(context.PlanIndex, position);
+    }
+
+    private void Advance(SampleGroup group)
+    {
+        if (ReferenceEquals(group, _prefilling))
+        {
+            if (group.Scores is not null) Score(group);
+            if (group.Context!.Written < group.Prompt.Length) return;
+            group.Fork(_pool);
+            foreach (Branch branch in group.Branches)
+            {
+                branch.LogitIndex = _rows.LogitCount - 1;
+                Sample(group, branch);
+            }
+        }
+        else
+        {
+            CountStep(group);
+            foreach (Branch branch in group.Branches)
+            {
+                if (branch.Finished) continue;
+                Sample(group, branch);
+                group.DecodedTokens++;
+            }
+        }
+
+        group.ReleaseFinished();
+        if (Array.TrueForAll(group.Branches, static b => b.Finished)) End(group, null);
+        else group.Signal();
+    }
+
+    private void Sample(SampleGroup group, Branch branch)
+    {
+        ReadOnlySpan<float> logits = _logits.Slice((long)branch.LogitIndex * _model.Vocabulary, _model.Vocabulary);
+        int position = group.Prompt.Length + branch.Published;
+        SampledToken sampled = _sampler.Sample(
+            logits, new SamplerState(group.Request.Sampling, group.Seed, branch.Index, position, branch.History));
+        bool ends = (!group.Request.IgnoreEnd && _endTokens.Contains(sampled.Token)) || group.Request.StopTokens.Contains(sampled.Token);
+        branch.Accept(sampled.Token, (float)sampled.Logprob, ends);
+    }
+
+    /// <summary>The chunk's rows are the step's last ones, and each has logits.</summary>
+    private void Score(SampleGroup group)
+    {
+        int first = group.Context!.Written - _chunkRows;
+        for (int i = 0; i < _chunkRows; i++)
+        {
+            int next = first + i + 1;
+            if (next == group.Prompt.Length) break;
+            int logitIndex = _rows.LogitCount - _chunkRows + i;
+            ReadOnlySpan<float> logits = _logits.Slice((long)logitIndex * _model.Vocabulary, _model.Vocabulary);
+            group.Scores![next - 1] = logits[group.Prompt[next]] - Softmax.LogSumExp(_path, logits);
+        }
+    }
+
+    private void CountStep(SampleGroup group)
+    {
+        group.Steps++;
+        group.ContextBytesRead += _decoder.Attention.BytesRead(group.Context!.PlanIndex);
+        foreach (Branch branch in group.Branches)
+            if (branch.Segment is { } segment && !branch.Finished) group.BranchBytesRead += _decoder.Attention.BytesRead(segment.PlanIndex);
+    }
+
+    private void End(SampleGroup group, Exception? failure)
+    {
+        if (!_active.Remove(group)) return;
+        _activeBranches -= group.Branches.Length;
+        group.End(_pool, failure);
+    }
+
+    private void EnsureLogits(int rows)
+    {
+        long needed = rows * (long)_model.Vocabulary;
+        if (_logits.Length >= needed) return;
+        _logits.Dispose();
+        _logits = new AlignedBuffer<float>(needed);
+    }
+}

@@ -1,0 +1,51 @@
+using System.Text.Json;
+
+namespace Coppice.Cli.Tests;
+
+public sealed class BenchTests
+{
+    [Theory]
+    [InlineData("tiny:q8_0", "f16")]
+    [InlineData("tiny:q8_0", "f32")]
+    [InlineData("tiny-starcoder:q4_0", "f16")]
+    public async Task Counted_bytes_equal_the_formula(string model, string kv)
+    {
+        CommandRun run = await CommandRun.Of(
+            "bench", "--random", model, "--prompt-tokens", "5,70", "--samples", "1,4,33", "--tokens", "3", "--attention", "both", "--repeats", "1",
+            "--kv", kv, "--threads", "1", "--json");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        using JsonDocument document = JsonDocument.Parse(run.Output);
+        JsonElement first = document.RootElement.GetProperty("rows")[0];
+        Assert.Equal(
+            ["prompt_tokens", "samples", "tokens", "attention", "prefill_tokens_per_second", "ms_per_step", "decode_tokens_per_second",
+                "kv_bytes_read_per_step", "kv_bytes_formula", "peak_rss_bytes"],
+            first.EnumerateObject().Select(property => property.Name));
+        IReadOnlyList<BenchRow> rows = JsonSerializer.Deserialize(run.Output, RunJson.Readable.BenchReport)!.Rows;
+        Assert.Equal(12, rows.Count);
+        Assert.All(rows, row => Assert.Equal(row.KvBytesFormula, row.KvBytesReadPerStep));
+        Assert.All(rows, row => Assert.True(row.MsPerStep > 0 && row.PrefillTokensPerSecond > 0 && row.DecodeTokensPerSecond > 0));
+        // A row written out: layers x KV heads x width x keys and values, of a prompt of 70 and 4 samples of 1, 2 and 3 tokens.
+        int token = (model.StartsWith("tiny:", StringComparison.Ordinal) ? 2 * 2 * 64 * 2 : 2 * 1 * 64 * 2) * (kv == "f16" ? 2 : 4);
+        Assert.Equal(token * (70 + (4 * 2)), Row("bifurcated").KvBytesFormula);
+        Assert.Equal(token * 4 * (70 + 2), Row("repeated").KvBytesFormula);
+
+        BenchRow Row(string attention) => rows.Single(row => row.PromptTokens == 70 && row.Samples == 4 && row.Attention == attention);
+    }
+
+    [Fact]
+    public async Task Without_json_there_is_a_line_a_row()
+    {
+        CommandRun run = await CommandRun.Of(
+            "bench", "--random", "tiny:q8_0", "--prompt-tokens", "20", "--samples", "1,2", "--tokens", "2", "--repeats", "2", "--warmup", "0", "--threads", "1");
+        Assert.Equal((0, ""), (run.Code, run.Error));
+        string[] lines = run.Output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(3, lines.Length);
+        Assert.Equal(lines[0].Length, lines[1].Length);
+    }
+
+    [Theory]
+    [InlineData(new[] { 3.0 }, 3)]
+    [InlineData(new[] { 9.0, 1, 2 }, 2)]
+    [InlineData(new[] { 4.0, 1, 2, 9 }, 3)]
+    public void The_median_is_the_middle(double[] values, double median) => Assert.Equal(median, BenchRunner.Median(values));
+}

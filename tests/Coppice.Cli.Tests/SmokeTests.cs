@@ -1,7 +1,0 @@
-namespace Coppice.Cli.Tests;
-
-public sealed class SmokeTests
-{
-    [Fact]
-    public void The_test_host_runs() => Assert.True(typeof(SmokeTests).IsClass);
-}

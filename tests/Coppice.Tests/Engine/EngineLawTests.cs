@@ -1,0 +1,226 @@
+using Coppice.Kernels;
+using Coppice.Kernels.Attention;
+using Coppice.Sampling;
+
+namespace Coppice.Tests.Engines;
+
+/// <summary>The fork, batch, traffic, page and allocation laws on a real trained model.</summary>
+public sealed class EngineLawTests
+{
+    private const string Story = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park with her friends. One day";
+
+    public static TheoryData<KernelPath> Paths() => [.. KernelPaths.Available];
+
+    private static Engine Load(
+        KernelPath? path = null, int threads = 2, int chunk = 256, AttentionMode mode = AttentionMode.Bifurcated, KvType kv = KvType.F16, string format = "Q8_0") =>
+        Engine.Load(TestData.Stories(format), new EngineOptions
+        {
+            Kernels = path, Threads = threads, PrefillChunk = chunk, Attention = mode, KvType = kv, KvTokens = 16_384, ContextLength = 1024, PoisonFreedPages = true,
+        });
+
+    private static GenerationRequest Request(int samples, int maxTokens = 40, string prompt = Story, ulong seed = 7) =>
+        new(prompt) { Samples = samples, MaxTokens = maxTokens, IgnoreEnd = true, Sampling = new SamplingOptions { Temperature = 1, Seed = seed } };
+
+    private static string Bits(GenerationResult result) => string.Join('\n', result.Choices.OrderBy(c => c.Index)
+        .Select(c => $"{c.Index}: {string.Join(' ', c.TokenIds)} | {string.Join(' ', c.Logprobs.Select(l => BitConverter.SingleToInt32Bits(l)))}"));
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public async Task Branches_give_the_same_bits_as_fewer_branches_do(KernelPath path)
+    {
+        using Engine engine = Load(path);
+        GenerationResult eight = await engine.GenerateAsync(Request(8));
+        GenerationResult three = await engine.GenerateAsync(Request(3));
+        GenerationResult one = await engine.GenerateAsync(Request(1));
+        Assert.StartsWith(Bits(three), Bits(eight), StringComparison.Ordinal);
+        Assert.StartsWith(Bits(one), Bits(eight), StringComparison.Ordinal);
+        Assert.Equal(8, eight.Choices.Select(c => c.Text).Distinct(StringComparer.Ordinal).Count());
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public async Task Bits_do_not_depend_on_threads_chunks_or_the_attention_mode(KernelPath path)
+    {
+        string? expected = null;
+        foreach ((int threads, int chunk, AttentionMode mode) in ((int, int, AttentionMode)[])
+            [(1, 256, AttentionMode.Bifurcated), (3, 7, AttentionMode.Bifurcated), (2, 1, AttentionMode.Repeated), (1, 64, AttentionMode.Repeated)])
+        {
+            using Engine engine = Load(path, threads, chunk, mode);
+            string bits = Bits(await engine.GenerateAsync(Request(5)));
+            expected ??= bits;
+            Assert.Equal(expected, bits);
+        }
+    }
+
+    [Fact]
+    public async Task Bits_are_equal_on_every_kernel_path()
+    {
+        string? expected = null;
+        foreach (KernelPath path in KernelPaths.Available)
+        {
+            using Engine engine = Load(path);
+            string bits = Bits(await engine.GenerateAsync(Request(3)));
+            expected ??= bits;
+            Assert.Equal(expected, bits);
+        }
+    }
+
+    [Fact]
+    public async Task Bits_do_not_depend_on_batch_mates()
+    {
+        using Engine engine = Load(chunk: 16);
+        string[] prompts = [Story, "Tim had a red ball.", "The dog", "A very long day began when Sam woke up and saw the sun. " + Story];
+        var alone = new List<string>();
+        foreach (string prompt in prompts) alone.Add(Bits(await engine.GenerateAsync(Request(4, 50, prompt))));
+        GenerationResult[] together = await Task.WhenAll(prompts.Select(p => engine.GenerateAsync(Request(4, 50, p))));
+        Assert.Equal(alone, together.Select(Bits));
+        Assert.Equal(engine.Pool.PageCount, engine.Pool.FreePages);
+    }
+
+    [Theory]
+    [InlineData(AttentionMode.Bifurcated)]
+    [InlineData(AttentionMode.Repeated)]
+    public async Task Counted_bytes_equal_the_formula(AttentionMode mode)
+    {
+        using Engine engine = Load(mode: mode);
+        const int samples = 6, tokens = 40;
+        GenerationResult result = await engine.GenerateAsync(Request(samples, tokens));
+        long perToken = engine.Model.KvBytesPerToken(2);
+        long steps = tokens - 1;
+        long context = result.PromptTokens * steps * (mode == AttentionMode.Bifurcated ? 1 : samples);
+        long branches = samples * steps * (steps + 1) / 2;
+        Assert.Equal(steps, result.Traffic.Steps);
+        Assert.Equal(context * perToken, result.Traffic.ContextBytesRead);
+        Assert.Equal(branches * perToken, result.Traffic.BranchBytesRead);
+    }
+
+    [Fact]
+    public async Task Counted_bytes_of_each_request_are_its_own_when_several_share_steps()
+    {
+        using Engine engine = Load();
+        GenerationResult alone = await engine.GenerateAsync(Request(3));
+        GenerationResult[] together = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => engine.GenerateAsync(Request(3))));
+        Assert.All(together, r => Assert.Equal(alone.Traffic, r.Traffic));
+    }
+
+    [Fact]
+    public async Task A_steady_decode_step_allocates_nothing()
+    {
+        using Engine engine = Load();
+        await engine.GenerateAsync(Request(8, 200));
+        engine.MeasureAllocations(warmSteps: 20);
+        await engine.GenerateAsync(Request(8, 200));
+        Assert.True(engine.MeasuredSteps > 100);
+        Assert.Equal(0, engine.AllocatedBytes);
+    }
+
+    [Fact]
+    public async Task Cancelling_returns_every_page()
+    {
+        using Engine engine = Load();
+        for (int after = 0; after < 12; after++)
+        {
+            using var source = new CancellationTokenSource();
+            int seen = 0;
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+            {
+                if (after == 0) await source.CancelAsync();
+                await foreach (GenerationEvent _ in engine.StreamAsync(Request(5, 300), source.Token))
+                    if (++seen == after) await source.CancelAsync();
+            });
+        }
+
+        await engine.GenerateAsync(Request(1, 2)); // the loop has seen all cancellations once this one is through
+        Assert.Equal(engine.Pool.PageCount, engine.Pool.FreePages);
+        Assert.Equal(0, engine.Pool.ReservedPages);
+    }
+
+    [Fact]
+    public async Task Leaving_the_enumeration_returns_every_page()
+    {
+        using Engine engine = Load();
+        await foreach (GenerationEvent happened in engine.StreamAsync(Request(5, 300)))
+            if (happened is TokenGenerated) break;
+        await engine.GenerateAsync(Request(1, 2));
+        Assert.Equal(engine.Pool.PageCount, engine.Pool.FreePages);
+    }
+
+    [Fact]
+    public async Task Disposing_ends_requests_that_are_under_way()
+    {
+        Engine engine = Load();
+        Task<GenerationResult> running = engine.GenerateAsync(Request(5, 400));
+        engine.Dispose();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => running);
+    }
+
+    [Fact]
+    public async Task Greedy_branches_are_all_the_same()
+    {
+        using Engine engine = Load();
+        GenerationResult result = await engine.GenerateAsync(Request(8) with { Sampling = new SamplingOptions { Temperature = 0 } });
+        Assert.Single(result.Choices.Select(c => c.Text).Distinct(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Stop_text_ends_a_branch_and_is_not_part_of_it()
+    {
+        using Engine engine = Load();
+        GenerationRequest greedy = Request(1, 60) with { Sampling = new SamplingOptions { Temperature = 0 } };
+        string whole = (await engine.GenerateAsync(greedy)).Choices[0].Text;
+        string stop = whole.Substring(whole.Length / 2, 5);
+        GenerationResult stopped = await engine.GenerateAsync(greedy with { Stop = [stop] });
+        Assert.Equal(whole[..whole.IndexOf(stop, StringComparison.Ordinal)], stopped.Choices[0].Text);
+        Assert.Equal(FinishReason.Stop, stopped.Choices[0].FinishReason);
+    }
+
+    [Fact]
+    public async Task Streamed_text_is_the_folded_text()
+    {
+        using Engine engine = Load();
+        foreach (IReadOnlyList<string> stop in (IReadOnlyList<string>[])[[], ["never in the text"]])
+        {
+            var texts = new string[4];
+            GenerationResult? result = null;
+            await foreach (GenerationEvent happened in engine.StreamAsync(Request(4, 60) with { Stop = stop }))
+            {
+                if (happened is TokenGenerated token) texts[token.Branch] += token.Text;
+                if (happened is BranchFinished end) texts[end.Branch] += end.Text;
+                if (happened is GroupFinished finished) result = finished.Result;
+            }
+
+            Assert.Equal(result!.Choices.OrderBy(c => c.Index).Select(c => c.Text), texts);
+        }
+    }
+
+    [Fact]
+    public async Task Scores_are_the_log_probabilities_that_sampling_reports()
+    {
+        using Engine engine = Load(kv: KvType.F32, format: "f32");
+        GenerationResult result = await engine.GenerateAsync(Request(1));
+        int[] prompt = engine.Tokenizer.Encode(Story);
+        IReadOnlyList<float> scores = await engine.ScoreAsync([.. prompt, .. result.Choices[0].TokenIds]);
+        Assert.Equal(prompt.Length + 39, scores.Count);
+        for (int i = 0; i < 40; i++) Assert.Equal(result.Choices[0].Logprobs[i], scores[prompt.Length - 1 + i], 1e-4f);
+    }
+
+    public static TheoryData<string> BadRequests() => ["samples", "max-tokens", "empty", "long", "token", "stop"];
+
+    [Theory]
+    [MemberData(nameof(BadRequests))]
+    public async Task Requests_that_cannot_be_done_are_rejected_by_name(string kind)
+    {
+        using Engine engine = Load();
+        GenerationRequest request = kind switch
+        {
+            "samples" => Request(0),
+            "max-tokens" => Request(1, 0),
+            "empty" => new GenerationRequest((IReadOnlyList<int>)[]),
+            "long" => new GenerationRequest(Enumerable.Repeat(5, 4000).ToArray()),
+            "token" => new GenerationRequest((IReadOnlyList<int>)[1, 512]),
+            _ => Request(1) with { Stop = [""] },
+        };
+        RequestRejectedException e = await Assert.ThrowsAsync<RequestRejectedException>(() => engine.GenerateAsync(request));
+        Assert.DoesNotContain('\n', e.Message);
+    }
+}
