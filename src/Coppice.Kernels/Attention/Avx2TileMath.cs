@@ -116,25 +116,21 @@ internal readonly unsafe struct Avx2TileMath : ITileMath
         (int begin, int end) = (block.Begin[row], block.End[row]);
         Vector256<float> lowest = Vector256.Create(float.NegativeInfinity);
         Vector256<float> highest = lowest;
-        // From a multiple of 16, so that the weights around the row's columns are zero wherever the sum looks.
-        for (int c = begin & -Pair; c < ((end + Pair - 1) & -Pair); c += Lanes)
+        bool whole = ((begin | end) & (Pair - 1)) == 0;
+        for (int c = begin & -Pair; c < end; c += Pair)
         {
             Vector256<float> x = Vector256.Load(s + c) * Vector256.Create(block.Scale);
-            if (block.SoftCap != 0)
+            Vector256<float> y = Vector256.Load(s + c + Lanes) * Vector256.Create(block.Scale);
+            if (block.SoftCap != 0) (x, y) = (Cap(x, block.SoftCap), Cap(y, block.SoftCap));
+            if (!whole)
             {
-                Vector256<float> cap = Vector256.Create(block.SoftCap);
-                x = VectorMath.Tanh(x / cap) * cap;
-            }
-
-            if (c < begin || c + Lanes > end)
-            {
-                Vector256<int> column = Vector256<int>.Indices + Vector256.Create(c);
-                Vector256<int> seen = Vector256.GreaterThanOrEqual(column, Vector256.Create(begin)) & Vector256.LessThan(column, Vector256.Create(end));
-                x = Vector256.ConditionalSelect(seen.AsSingle(), x, lowest);
+                x = Vector256.ConditionalSelect(Seen(c, begin, end), x, lowest);
+                y = Vector256.ConditionalSelect(Seen(c + Lanes, begin, end), y, lowest);
             }
 
             x.Store(s + c);
-            highest = Avx.Max(highest, x);
+            y.Store(s + c + Lanes);
+            highest = Avx.Max(Avx.Max(highest, x), y);
         }
 
         return Highest(highest);
@@ -148,10 +144,22 @@ internal readonly unsafe struct Avx2TileMath : ITileMath
         // With nothing seen by now m is -inf; 0 in its place leaves exp(-inf) = 0 for each weight instead of NaN.
         Vector256<float> m = Vector256.Create(max == float.NegativeInfinity ? 0f : max);
         (Vector256<float> low, Vector256<float> high) = (Vector256<float>.Zero, Vector256<float>.Zero);
+        bool whole = ((begin | end) & (Pair - 1)) == 0;
         for (int c = begin & -Pair; c < end; c += Pair)
         {
-            Vector256<float> p = VectorMath.Exp(Vector256.Load(s + c) - m);
-            Vector256<float> q = VectorMath.Exp(Vector256.Load(s + c + Lanes) - m);
+            Vector256<float> p = Vector256.Load(s + c) - m;
+            Vector256<float> q = Vector256.Load(s + c + Lanes) - m;
+            if (whole)
+            {
+                (p, q) = (VectorMath.Exp(p), VectorMath.Exp(q));
+            }
+            else
+            {
+                // Where lanes see nothing, exp(-inf) would underflow, which costs more than all else: they compute exp(0) and drop it.
+                (Vector256<float> seenLow, Vector256<float> seenHigh) = (Seen(c, begin, end), Seen(c + Lanes, begin, end));
+                (p, q) = (VectorMath.Exp(p & seenLow) & seenLow, VectorMath.Exp(q & seenHigh) & seenHigh);
+            }
+
             p.Store(s + c);
             q.Store(s + c + Lanes);
             (low, high) = (low + p, high + q);
@@ -160,5 +168,17 @@ internal readonly unsafe struct Avx2TileMath : ITileMath
         float weights = VectorMath.Sum(low, high);
         block.Sum[row] = MathF.FusedMultiplyAdd(block.Sum[row], block.Rescale[row], weights);
         if (float.IsNaN(weights)) block.Max[row] = weights;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector256<float> Cap(Vector256<float> scores, float cap) =>
+        VectorMath.Tanh(scores / Vector256.Create(cap)) * Vector256.Create(cap);
+
+    /// <summary>All bits in the lanes whose column, counted from <paramref name="first"/>, lies in [begin, end).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Seen(int first, int begin, int end)
+    {
+        Vector256<int> column = Vector256<int>.Indices + Vector256.Create(first);
+        return (Vector256.GreaterThanOrEqual(column, Vector256.Create(begin)) & Vector256.LessThan(column, Vector256.Create(end))).AsSingle();
     }
 }

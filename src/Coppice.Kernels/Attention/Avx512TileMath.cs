@@ -99,22 +99,12 @@ internal readonly unsafe struct Avx512TileMath : ITileMath
         Vector512<float> lowest = Vector512.Create(float.NegativeInfinity);
         Vector512<float> highest = lowest;
         Vector512<float> scale = Vector512.Create(block.Scale);
+        bool whole = ((begin | end) & (Lanes - 1)) == 0;
         for (int c = begin & -Lanes; c < end; c += Lanes)
         {
             Vector512<float> x = Vector512.Load(s + c) * scale;
-            if (block.SoftCap != 0)
-            {
-                Vector512<float> cap = Vector512.Create(block.SoftCap);
-                x = VectorMath.Tanh(x / cap) * cap;
-            }
-
-            if (c < begin || c + Lanes > end)
-            {
-                Vector512<int> column = Vector512<int>.Indices + Vector512.Create(c);
-                Vector512<int> seen = Vector512.GreaterThanOrEqual(column, Vector512.Create(begin)) & Vector512.LessThan(column, Vector512.Create(end));
-                x = Vector512.ConditionalSelect(seen.AsSingle(), x, lowest);
-            }
-
+            if (block.SoftCap != 0) x = Cap(x, block.SoftCap);
+            if (!whole) x = Vector512.ConditionalSelect(Seen(c, begin, end), x, lowest);
             x.Store(s + c);
             highest = Avx512F.Max(highest, x);
         }
@@ -129,16 +119,51 @@ internal readonly unsafe struct Avx512TileMath : ITileMath
         (int begin, int end) = (block.Begin[row], block.End[row]);
         // With nothing seen by now m is -inf; 0 in its place leaves exp(-inf) = 0 for each weight instead of NaN.
         Vector512<float> m = Vector512.Create(max == float.NegativeInfinity ? 0f : max);
+        Vector512<float> sum = ((begin | end) & (Lanes - 1)) == 0 ? WeighWhole(s, begin, end, m) : WeighPartly(s, begin, end, m);
+        float weights = VectorMath.Sum(sum);
+        block.Sum[row] = MathF.FusedMultiplyAdd(block.Sum[row], block.Rescale[row], weights);
+        if (float.IsNaN(weights)) block.Max[row] = weights;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> WeighWhole(float* s, int begin, int end, Vector512<float> m)
+    {
         Vector512<float> sum = Vector512<float>.Zero;
-        for (int c = begin & -Lanes; c < end; c += Lanes)
+        for (int c = begin; c < end; c += Lanes)
         {
             Vector512<float> p = VectorMath.Exp(Vector512.Load(s + c) - m);
             p.Store(s + c);
             sum += p;
         }
 
-        float weights = VectorMath.Sum(sum);
-        block.Sum[row] = MathF.FusedMultiplyAdd(block.Sum[row], block.Rescale[row], weights);
-        if (float.IsNaN(weights)) block.Max[row] = weights;
+        return sum;
+    }
+
+    /// <summary>Where lanes see nothing, exp(-inf) would underflow, which costs more than all else: they compute exp(0) and drop it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector512<float> WeighPartly(float* s, int begin, int end, Vector512<float> m)
+    {
+        Vector512<float> sum = Vector512<float>.Zero;
+        for (int c = begin & -Lanes; c < end; c += Lanes)
+        {
+            Vector512<float> seen = Seen(c, begin, end);
+            Vector512<float> p = VectorMath.Exp((Vector512.Load(s + c) - m) & seen) & seen;
+            p.Store(s + c);
+            sum += p;
+        }
+
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Vector512<float> Cap(Vector512<float> scores, float cap) =>
+        VectorMath.Tanh(scores / Vector512.Create(cap)) * Vector512.Create(cap);
+
+    /// <summary>All bits in the lanes whose column, counted from <paramref name="first"/>, lies in [begin, end).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Seen(int first, int begin, int end)
+    {
+        Vector512<int> column = Vector512<int>.Indices + Vector512.Create(first);
+        return (Vector512.GreaterThanOrEqual(column, Vector512.Create(begin)) & Vector512.LessThan(column, Vector512.Create(end))).AsSingle();
     }
 }

@@ -270,6 +270,8 @@ public sealed class AttentionKernelTests
             long token = 2L * shape.KvHeads * shape.HeadDim * 2;
             Assert.Equal(token * context * (mode == AttentionMode.Bifurcated ? 1 : branches), run.Kernel.SharedBytesRead);
             Assert.Equal(token * branches * suffix, run.Kernel.PrivateBytesRead);
+            Assert.Equal(run.Kernel.SharedBytesRead, run.Kernel.BytesRead(0));
+            Assert.Equal(token * suffix, run.Kernel.BytesRead(branches));
             Assert.Equal(token * run.Store.Layers, run.Store.BytesPerToken);
             run.Kernel.ResetCounters();
             Assert.Equal(0, run.Kernel.SharedBytesRead + run.Kernel.PrivateBytesRead);
