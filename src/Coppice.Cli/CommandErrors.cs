@@ -12,7 +12,7 @@ internal static class CommandErrors
     public static (int Code, string Message) Describe(Exception exception) => exception switch
     {
         OperationCanceledException => (ExitCode.Interrupted, "interrupted"),
-        RequestRejectedException => (ExitCode.Wrong, exception.Message),
+        RequestRejectedException or PlatformNotSupportedException => (ExitCode.Wrong, exception.Message),
         ModelFormatException or IOException or UnauthorizedAccessException => (ExitCode.Failed, exception.Message),
         OutOfMemoryException => (ExitCode.Failed, "there is not enough memory"),
         AggregateException { InnerExceptions.Count: > 0 } many => Describe(many.InnerExceptions[0]),
