@@ -1,0 +1,98 @@
+namespace Coppice.Kernels.Products;
+
+/// <summary>
+/// One product as items for the team: item = a range of panels times a block of rows. Lives on the caller's stack. Sums of a panel
+/// grow in the result itself, except those of a last panel that the outputs do not fill: they grow in an "edge" of
+/// [<see cref="RowsPerItem"/>, lanes] floats that each item has on its stack.
+/// </summary>
+internal unsafe struct PanelWork
+{
+    public const int RowsPerItem = 256;
+    private const int StreamBytesPerItem = 128 << 10;
+    private const int ReusedPanelsPerItem = 8;
+
+    public byte* Panels;
+    public long PanelBytes;
+    public int PanelCount;
+    public int PanelsPerItem;
+    public int Lanes;
+    public int Steps;
+    public int Outputs;
+    public byte* X;
+    public nint XStride;
+    public int Rows;
+    public int RowBlocks;
+    public float* Y;
+
+    /// <summary>Lays a product out.</summary>
+    /// <param name="weights">The weights.</param>
+    /// <param name="lanes">Outputs of a panel.</param>
+    /// <param name="stepInputs">Inputs of a step.</param>
+    /// <param name="stepBytes">Bytes of a panel's step.</param>
+    /// <param name="x">The first row in the form the kernel takes.</param>
+    /// <param name="xStride">Bytes from one row to the next.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="y">[rows, outputs].</param>
+    public PanelWork(WeightMatrix weights, int lanes, int stepInputs, int stepBytes, byte* x, nint xStride, int rows, float* y)
+    {
+        Panels = weights.Data;
+        Lanes = lanes;
+        Steps = weights.Inputs / stepInputs;
+        PanelBytes = (long)Steps * stepBytes;
+        Outputs = weights.Outputs;
+        PanelCount = (Outputs + lanes - 1) / lanes;
+        X = x;
+        XStride = xStride;
+        Rows = rows;
+        RowBlocks = (rows + RowsPerItem - 1) / RowsPerItem;
+        Y = y;
+    }
+
+    /// <summary>Runs the items: large enough to stream (<paramref name="reuse"/> false) or to reuse rows, four or more a thread.</summary>
+    public static void Run(WorkerTeam team, PanelWork work, bool reuse, delegate*<void*, int, int, void> body)
+    {
+        int most = Math.Max(1, work.PanelCount / (4 * team.Threads));
+        int wanted = reuse ? ReusedPanelsPerItem : (int)Math.Max(1, StreamBytesPerItem / work.PanelBytes);
+        work.PanelsPerItem = Math.Min(wanted, most);
+        team.Run((work.PanelCount + work.PanelsPerItem - 1) / work.PanelsPerItem * work.RowBlocks, &work, body);
+    }
+
+    public readonly Tile TileOf(int item)
+    {
+        int firstPanel = item / RowBlocks * PanelsPerItem, firstRow = item % RowBlocks * RowsPerItem;
+        int endPanel = Math.Min(PanelCount, firstPanel + PanelsPerItem);
+        return new Tile(firstPanel, endPanel, firstRow, Math.Min(RowsPerItem, Rows - firstRow));
+    }
+
+    public readonly byte* Panel(int panel) => Panels + (panel * PanelBytes);
+
+    public readonly byte* Row(int row) => X + (row * XStride);
+
+    /// <summary>Where the sums of a panel grow, and the floats from one row of them to the next.</summary>
+    public readonly float* Sums(int panel, Tile tile, float* edge, out nint stride)
+    {
+        bool whole = (panel + 1) * Lanes <= Outputs;
+        stride = whole ? Outputs : Lanes;
+        return whole ? Y + ((nint)tile.FirstRow * Outputs) + (panel * Lanes) : edge;
+    }
+
+    /// <summary>Zeroes the sums of a panel.</summary>
+    public readonly void Clear(int panel, Tile tile, float* edge)
+    {
+        float* y = Sums(panel, tile, edge, out nint stride);
+        for (int row = 0; row < tile.Rows; row++) new Span<float>(y + (row * stride), Lanes).Clear();
+    }
+
+    /// <summary>Copies the sums of a panel from the edge into the result, where they are not there already.</summary>
+    public readonly void Keep(int panel, Tile tile, float* edge)
+    {
+        int lanes = Outputs - (panel * Lanes);
+        if (lanes >= Lanes) return;
+        float* y = Y + ((nint)tile.FirstRow * Outputs) + (panel * Lanes);
+        for (int row = 0; row < tile.Rows; row++)
+            new Span<float>(edge + (row * Lanes), lanes).CopyTo(new Span<float>(y + ((nint)row * Outputs), lanes));
+    }
+
+    /// <summary>The panels [FirstPanel, EndPanel) and rows [FirstRow, FirstRow + Rows) of an item.</summary>
+    public readonly record struct Tile(int FirstPanel, int EndPanel, int FirstRow, int Rows);
+}

@@ -1,0 +1,118 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+
+namespace Coppice.Kernels.Products;
+
+/// <summary>
+/// A product with quantized weights. Few rows take the packed panels as they stream in from memory. From
+/// <see cref="UnpackFrom"/> rows on, a stretch of a panel is unpacked into a buffer that stays in the first cache and multiplied
+/// with all rows of the item, whose codes stay in the second. Both ways do the same operations in the same order.
+/// </summary>
+internal static unsafe class QuantizedProduct<TFormat>
+    where TFormat : struct, IPanelFormat
+{
+    private const int UnpackFrom = 8;
+    private const int StretchInputs = 1024;
+
+    private static int StepsPerStretch => StretchInputs / TFormat.StepInputs;
+
+    private static int BlockBytes => TFormat.StepInputs == 32 ? Block32.Bytes : Block256.Bytes;
+
+    /// <summary>y = x * weights^T.</summary>
+    /// <param name="path">How.</param>
+    /// <param name="vnni">Whether to use VNNI where there is any.</param>
+    /// <param name="team">Who.</param>
+    /// <param name="weights">Packed as <typeparamref name="TFormat"/>.</param>
+    /// <param name="x">[rows, inputs].</param>
+    /// <param name="y">[rows, outputs].</param>
+    public static void Multiply(KernelPath path, bool vnni, WorkerTeam team, WeightMatrix weights, ActivationRows x, float* y)
+    {
+        byte* blocks = TFormat.StepInputs == 32 ? x.Blocks32(path, team) : x.Blocks256(path, team);
+        nint stride = (nint)(weights.Inputs / TFormat.StepInputs) * BlockBytes;
+        var work = new PanelWork(weights, 16, TFormat.StepInputs, TFormat.StepBytes, blocks, stride, x.Rows, y);
+        PanelWork.Run(team, work, reuse: x.Rows >= UnpackFrom, Body(path, vnni));
+    }
+
+    private static delegate*<void*, int, int, void> Body(KernelPath path, bool vnni)
+    {
+        if (path == KernelPath.Scalar) return &ScalarItem;
+        // AVX-512 has nothing wider to offer: 512-bit VNNI is not to be had as an intrinsic.
+        if (vnni && AvxVnni.IsSupported) return &Item<VnniDot>;
+        return TFormat.FullBytes ? &Item<SignDot> : &Item<PairDot>;
+    }
+
+    [SkipLocalsInit]
+    private static void ScalarItem(void* state, int item, int worker)
+    {
+        PanelWork* work = (PanelWork*)state;
+        PanelWork.Tile tile = work->TileOf(item);
+        float* edge = stackalloc float[PanelWork.RowsPerItem * 16];
+        byte* x = work->Row(tile.FirstRow);
+        for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
+        {
+            work->Clear(panel, tile, edge);
+            float* y = work->Sums(panel, tile, edge, out nint yStride);
+            ScalarTile<TFormat>.Rows(work->Panel(panel), work->Steps, x, work->XStride, tile.Rows, y, yStride);
+            work->Keep(panel, tile, edge);
+        }
+    }
+
+    [SkipLocalsInit]
+    private static void Item<TDot>(void* state, int item, int worker)
+        where TDot : struct, IByteDot
+    {
+        PanelWork* work = (PanelWork*)state;
+        PanelWork.Tile tile = work->TileOf(item);
+        float* edge = stackalloc float[PanelWork.RowsPerItem * 16];
+        for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++) work->Clear(panel, tile, edge);
+        if (tile.Rows < UnpackFrom) Packed<TDot>(work, tile, edge);
+        else Unpacked<TDot>(work, tile, edge);
+        for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++) work->Keep(panel, tile, edge);
+    }
+
+    private static void Packed<TDot>(PanelWork* work, PanelWork.Tile tile, float* edge)
+        where TDot : struct, IByteDot
+    {
+        byte* x = work->Row(tile.FirstRow);
+        for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
+        {
+            float* y = work->Sums(panel, tile, edge, out nint yStride);
+            Rows<TFormat, TDot>(work->Panel(panel), work->Steps, x, work->XStride, tile.Rows, y, yStride);
+        }
+    }
+
+    [SkipLocalsInit]
+    private static void Unpacked<TDot>(PanelWork* work, PanelWork.Tile tile, float* edge)
+        where TDot : struct, IByteDot
+    {
+        byte* taken = stackalloc byte[(UnpackedPanel<TFormat>.StepBytes * StepsPerStretch) + 64];
+        byte* stretch = (byte*)(((nint)taken + 63) & ~(nint)63);
+        for (int step = 0; step < work->Steps; step += StepsPerStretch)
+        {
+            int steps = Math.Min(StepsPerStretch, work->Steps - step);
+            byte* x = work->Row(tile.FirstRow) + ((nint)step * BlockBytes);
+            for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
+            {
+                float* y = work->Sums(panel, tile, edge, out nint yStride);
+                UnpackedPanel<TFormat>.Unpack(work->Panel(panel) + ((long)step * TFormat.StepBytes), steps, stretch);
+                Rows<UnpackedPanel<TFormat>, TDot>(stretch, steps, x, work->XStride, tile.Rows, y, yStride);
+            }
+        }
+    }
+
+    private static void Rows<TLayout, TDot>(byte* panel, int steps, byte* x, nint xStride, int rows, float* y, nint yStride)
+        where TLayout : struct, IPanelFormat
+        where TDot : struct, IByteDot
+    {
+        int row = 0;
+        for (; row + 4 <= rows; row += 4)
+            IntegerTile<TLayout, TDot>.Row4(panel, steps, x + (row * xStride), xStride, y + (row * yStride), yStride);
+        if (row + 2 <= rows)
+        {
+            IntegerTile<TLayout, TDot>.Row2(panel, steps, x + (row * xStride), xStride, y + (row * yStride), yStride);
+            row += 2;
+        }
+
+        if (row < rows) IntegerTile<TLayout, TDot>.Row1(panel, steps, x + (row * xStride), y + (row * yStride));
+    }
+}

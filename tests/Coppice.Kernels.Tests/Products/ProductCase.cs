@@ -1,0 +1,137 @@
+using System.Runtime.InteropServices;
+using Coppice.Kernels.Formats;
+using Coppice.Kernels.Products;
+
+namespace Coppice.Kernels.Tests.Products;
+
+/// <summary>Operands of products and the product in double precision to hold results against.</summary>
+internal static class ProductCase
+{
+    public static WeightMatrix RandomWeights(TensorType type, int outputs, int inputs, WorkerTeam team, int seed)
+        => Pack(type, outputs, inputs, RandomBlocks(type, outputs * inputs, seed), team);
+
+    public static WeightMatrix Pack(TensorType type, int outputs, int inputs, byte[] blocks, WorkerTeam team)
+    {
+        using var rows = new AlignedBuffer<byte>(blocks.Length);
+        blocks.CopyTo(rows.Span);
+        return WeightMatrix.Pack(type, outputs, inputs, NativeBytes.Of(rows), team);
+    }
+
+    /// <summary>Blocks of random bits, with random small scales of both signs; floats are random numbers.</summary>
+    public static byte[] RandomBlocks(TensorType type, int elements, int seed)
+    {
+        var random = new Random(seed);
+        var blocks = new byte[TensorTypes.Bytes(type, elements)];
+        if (TensorTypes.BlockSize(type) == 1)
+        {
+            var values = new float[elements];
+            foreach (ref float v in values.AsSpan()) v = (float)(random.NextDouble() - 0.5);
+            BlockCodec.Encode(type, values, blocks);
+            return blocks;
+        }
+
+        random.NextBytes(blocks);
+        SetScales(type, blocks, () => (Half)((random.NextDouble() - 0.5) / 64));
+        return blocks;
+    }
+
+    /// <summary>Blocks of one byte repeated, with scales of 1 / 64; floats are the number 2.</summary>
+    public static byte[] FilledBlocks(TensorType type, int elements, byte fill)
+    {
+        var blocks = new byte[TensorTypes.Bytes(type, elements)];
+        if (TensorTypes.BlockSize(type) == 1) BlockCodec.Encode(type, Enumerable.Repeat(2f, elements).ToArray(), blocks);
+        else blocks.AsSpan().Fill(fill);
+        SetScales(type, blocks, () => (Half)(1.0 / 64));
+        return blocks;
+    }
+
+    public static float[] RandomRows(int rows, int inputs, int seed)
+    {
+        var random = new Random(seed);
+        return Rows(rows, inputs, _ => (float)((random.NextDouble() - 0.5) * Math.Pow(2, random.Next(-8, 3))));
+    }
+
+    public static float[] Rows(int rows, int inputs, Func<int, float> value)
+        => [.. Enumerable.Range(0, rows * inputs).Select(value)];
+
+    public static float[] Multiply(KernelPath path, bool vnni, WorkerTeam team, WeightMatrix weights, float[] x)
+    {
+        int rows = x.Length / weights.Inputs;
+        using var operand = new ActivationRows(rows, weights.Inputs);
+        operand.Load(x, rows, weights.Inputs);
+        var y = new float[rows * weights.Outputs];
+        y.AsSpan().Fill(float.NaN);
+        MatrixProduct.Multiply(path, vnni, team, weights, operand, y);
+        return y;
+    }
+
+    public static void AssertBits(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
+        => Assert.True(MemoryMarshal.AsBytes(expected).SequenceEqual(MemoryMarshal.AsBytes(actual)), "bits differ");
+
+    /// <summary>
+    /// Each result is within the rounding of single precision (half a unit per operation: 2^-23 of the sum of magnitudes for each
+    /// of the chained additions) of the double product with the rows as they are quantized.
+    /// </summary>
+    public static void AssertNear(TensorType type, byte[] blocks, float[] x, int inputs, float[] y)
+    {
+        int rows = x.Length / inputs, outputs = y.Length / rows;
+        var w = new float[outputs * inputs];
+        BlockCodec.Decode(type, blocks, w);
+        double[] q = Quantized(type, x);
+        // Codes times scales and minima cancel, so magnitudes count before the offset: at most 2^8 codes a weight.
+        double chain = Math.Max(1, TensorTypes.BlockSize(type) == 1 ? inputs : (inputs / 16) + 16);
+        for (int row = 0; row < rows; row++)
+        {
+            for (int output = 0; output < outputs; output++)
+            {
+                double sum = 0, magnitude = 0;
+                for (int i = 0; i < inputs; i++)
+                {
+                    double product = (double)w[(output * inputs) + i] * q[(row * inputs) + i];
+                    sum += product;
+                    magnitude += Math.Abs(product);
+                }
+
+                double allowed = 1e-30 + (Math.Pow(2, -23) * chain * magnitude);
+                Assert.True(Math.Abs(y[(row * outputs) + output] - sum) <= allowed, $"[{row}, {output}]: {y[(row * outputs) + output]} instead of {sum}");
+            }
+        }
+    }
+
+    private static double[] Quantized(TensorType type, float[] x)
+    {
+        int block = TensorTypes.BlockSize(type);
+        var q = new double[x.Length];
+        if (block == 1)
+        {
+            for (int i = 0; i < x.Length; i++) q[i] = x[i];
+            return q;
+        }
+
+        for (int start = 0; start < x.Length; start += block)
+        {
+            float largest = x[start..(start + block)].Max(MathF.Abs);
+            if (largest == 0) continue;
+            for (int i = start; i < start + block; i++)
+                q[i] = (double)(largest / 127) * Math.Round(x[i] * (127 / largest), MidpointRounding.ToEven);
+        }
+
+        return q;
+    }
+
+    private static void SetScales(TensorType type, byte[] blocks, Func<Half> scale)
+    {
+        int[] at = type switch
+        {
+            TensorType.Q8_0 or TensorType.Q4_0 or TensorType.Q5_0 => [0],
+            TensorType.Q4_1 or TensorType.Q5_1 or TensorType.Q4_K or TensorType.Q5_K => [0, 2],
+            TensorType.Q2_K => [80, 82],
+            TensorType.Q3_K => [108],
+            TensorType.Q6_K => [208],
+            _ => [],
+        };
+        int bytes = TensorTypes.BlockBytes(type);
+        for (int start = 0; start < blocks.Length; start += bytes)
+            foreach (int offset in at) BitConverter.TryWriteBytes(blocks.AsSpan(start + offset), scale());
+    }
+}
