@@ -119,7 +119,7 @@ internal static class ProductCase
         return q;
     }
 
-    private static void SetScales(TensorType type, byte[] blocks, Func<Half> scale)
+    public static void SetScales(TensorType type, byte[] blocks, Func<Half> scale)
     {
         int[] at = type switch
         {
