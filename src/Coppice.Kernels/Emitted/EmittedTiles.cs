@@ -1,9 +1,10 @@
+using System.Runtime.Intrinsics.X86;
 using Coppice.Kernels.Formats;
 
 namespace Coppice.Kernels.Emitted;
 
 /// <summary>
-/// The emitted micro-kernels of one weight type, for 1 to <see cref="MaxRows"/> rows, over packed and over unpacked panels. They
+/// The emitted micro-kernels of one weight type: 1 to <see cref="MaxRows"/> rows times one or two panels, packed or unpacked. They
 /// give the bits of <see cref="Products.IntegerTile{TFormat,TDot}"/>.
 /// </summary>
 internal sealed unsafe class EmittedTiles : IDisposable
@@ -11,19 +12,17 @@ internal sealed unsafe class EmittedTiles : IDisposable
     /// <summary>Most rows of one call.</summary>
     public const int MaxRows = TileEmitter.MaxRows;
 
+    /// <summary>Most panels of one call.</summary>
+    public const int MaxPanels = 2;
+
     private const int Alignment = 64;
     private readonly ExecutableMemory _memory;
-    private readonly nint[] _packed = new nint[MaxRows];
-    private readonly nint[] _unpacked = new nint[MaxRows];
+    private readonly nint[] _tiles;
 
     private EmittedTiles(ExecutableMemory memory, int[] starts)
     {
         _memory = memory;
-        for (int i = 0; i < MaxRows; i++)
-        {
-            _packed[i] = (nint)(memory.Address + starts[i]);
-            _unpacked[i] = (nint)(memory.Address + starts[MaxRows + i]);
-        }
+        _tiles = Array.ConvertAll(starts, start => (nint)(memory.Address + start));
     }
 
     /// <summary>Emits the kernels; null where emitted code is not available or the operating system refuses the pages.</summary>
@@ -32,30 +31,38 @@ internal sealed unsafe class EmittedTiles : IDisposable
     public static EmittedTiles? TryCreate(TensorType type, bool available)
     {
         if (!available) return null;
-        TileLayout packed = TileLayout.Packed(type), unpacked = packed.Unpacked();
-        var starts = new int[2 * MaxRows];
+        TileLayout packed = TileLayout.Packed(type), unpackedLayout = packed.Unpacked();
+        bool galois = Gfni.V512.IsSupported;
+        var starts = new int[2 * MaxPanels * MaxRows];
         using var code = new MemoryStream();
-        for (int i = 0; i < starts.Length; i++)
+        foreach (bool unpacked in new[] { false, true })
         {
-            while (code.Length % Alignment != 0) code.WriteByte(0xCC);
-            starts[i] = (int)code.Length;
-            code.Write(TileEmitter.Emit(i < MaxRows ? packed : unpacked, 1 + (i % MaxRows)));
+            for (int panels = 1; panels <= MaxPanels; panels++)
+            {
+                for (int rows = 1; rows <= MaxRows; rows++)
+                {
+                    while (code.Length % Alignment != 0) code.WriteByte(0xCC);
+                    starts[Index(unpacked, rows, panels)] = (int)code.Length;
+                    code.Write(TileEmitter.Emit(unpacked ? unpackedLayout : packed, rows, panels, galois));
+                }
+            }
         }
 
         ExecutableMemory? memory = ExecutableMemory.TryLoad(code.GetBuffer().AsSpan(0, (int)code.Length));
         return memory is null ? null : new EmittedTiles(memory, starts);
     }
 
-    /// <summary>One packed panel times some rows.</summary>
-    /// <param name="call">Operands.</param>
+    /// <summary>Some panels times some rows.</summary>
+    /// <param name="unpacked">Whether the panels are unpacked.</param>
     /// <param name="rows">1 to <see cref="MaxRows"/>.</param>
-    public void Packed(TileCall* call, int rows) => ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)_packed[rows - 1])(call);
-
-    /// <summary>One unpacked panel times some rows.</summary>
+    /// <param name="panels">1 to <see cref="MaxPanels"/>.</param>
     /// <param name="call">Operands.</param>
-    /// <param name="rows">1 to <see cref="MaxRows"/>.</param>
-    public void Unpacked(TileCall* call, int rows) => ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)_unpacked[rows - 1])(call);
+    public void Multiply(bool unpacked, int rows, int panels, TileCall* call)
+        => ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)_tiles[Index(unpacked, rows, panels)])(call);
 
     /// <summary>Returns the code's memory; no kernel may be running.</summary>
     public void Dispose() => _memory.Dispose();
+
+    private static int Index(bool unpacked, int rows, int panels)
+        => ((((unpacked ? 1 : 0) * MaxPanels) + (panels - 1)) * MaxRows) + (rows - 1);
 }
