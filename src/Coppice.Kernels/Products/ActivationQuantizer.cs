@@ -4,36 +4,6 @@ using System.Runtime.Intrinsics.X86;
 
 namespace Coppice.Kernels.Products;
 
-/// <summary>Offsets in a quantized block of 32 activations.</summary>
-internal static class Block32
-{
-    public const int Bytes = 48;
-    /// <summary>float: x is about scale * code.</summary>
-    public const int Scale = 0;
-    /// <summary>float: scale * sum of the codes.</summary>
-    public const int ScaledSum = 4;
-    /// <summary>int: sum of the codes.</summary>
-    public const int Sum = 8;
-    /// <summary>32 signed bytes.</summary>
-    public const int Codes = 16;
-}
-
-/// <summary>Offsets in a quantized block of 256 activations.</summary>
-internal static class Block256
-{
-    public const int Bytes = 432;
-    /// <summary>float: x is about scale * code.</summary>
-    public const int Scale = 0;
-    /// <summary>16 ints: sums of 16 codes each.</summary>
-    public const int Sums = 16;
-    /// <summary>16 floats: the same.</summary>
-    public const int FloatSums16 = 80;
-    /// <summary>8 floats: sums of 32 codes each.</summary>
-    public const int FloatSums32 = 144;
-    /// <summary>256 signed bytes.</summary>
-    public const int Codes = 176;
-}
-
 /// <summary>
 /// Floats to signed bytes, block by block: scale = max|x| / 127, code = x * (127 / max|x|) rounded to the nearest, ties to even.
 /// The maximum is taken over the bit patterns, so its order does not matter. A block below 2^-100 counts as zeros; a block with
@@ -45,11 +15,22 @@ internal static unsafe class ActivationQuantizer
     private const uint Infinite = 0x7F800000;
     private const int BlocksOf32AnItem = 256;
 
-    public static void Quantize32(KernelPath path, WorkerTeam team, float* x, byte* blocks, long count)
-        => Run(team, new Work(path, x, blocks, count, BlocksOf32AnItem), &Item32);
+    /// <summary>Rows to <see cref="Block32"/>s.</summary>
+    /// <param name="path">How.</param>
+    /// <param name="team">Who.</param>
+    /// <param name="x">[rows, 32 * blocksPerRow].</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="blocksPerRow">Blocks of a row.</param>
+    /// <param name="blocks">[rows, blocksPerRow], rows <paramref name="stride"/> bytes apart.</param>
+    /// <param name="stride">Bytes.</param>
+    public static void Quantize32(
+        KernelPath path, WorkerTeam team, float* x, int rows, int blocksPerRow, byte* blocks, nint stride)
+        => Run(team, new Work(path, x, rows, blocksPerRow, blocks, stride, BlocksOf32AnItem), &Item32);
 
-    public static void Quantize256(KernelPath path, WorkerTeam team, float* x, byte* blocks, long count)
-        => Run(team, new Work(path, x, blocks, count, BlocksOf32AnItem / 8), &Item256);
+    /// <summary>Rows to <see cref="Block256"/>s; parameters as for <see cref="Quantize32"/>.</summary>
+    public static void Quantize256(
+        KernelPath path, WorkerTeam team, float* x, int rows, int blocksPerRow, byte* blocks, nint stride)
+        => Run(team, new Work(path, x, rows, blocksPerRow, blocks, stride, BlocksOf32AnItem / 8), &Item256);
 
     private static void Run(WorkerTeam team, Work work, delegate*<void*, int, int, void> body)
     {
@@ -64,7 +45,7 @@ internal static unsafe class ActivationQuantizer
         Work* work = (Work*)state;
         long end = Math.Min(work->Count, (item + 1L) * work->PerItem);
         for (long i = (long)item * work->PerItem; i < end; i++)
-            Block(work->Path, work->X + (i * 32), work->Blocks + (i * Block32.Bytes));
+            Block(work->Path, work->X + (i * 32), work->Block(i, Block32.Bytes));
     }
 
     private static void Item256(void* state, int item, int worker)
@@ -72,7 +53,7 @@ internal static unsafe class ActivationQuantizer
         Work* work = (Work*)state;
         long end = Math.Min(work->Count, (item + 1L) * work->PerItem);
         for (long i = (long)item * work->PerItem; i < end; i++)
-            BigBlock(work->Path, work->X + (i * 256), work->Blocks + (i * Block256.Bytes));
+            BigBlock(work->Path, work->X + (i * 256), work->Block(i, Block256.Bytes));
     }
 
     private static void Block(KernelPath path, float* x, byte* block)
@@ -91,8 +72,10 @@ internal static unsafe class ActivationQuantizer
             sum = first + second;
         }
 
-        *(int*)(block + Block32.Sum) = sum;
         *(float*)(block + Block32.ScaledSum) = *(float*)(block + Block32.Scale) * sum;
+        *(int*)(block + Block32.Start(3)) = Activations.Magic - (sum << 3);
+        *(int*)(block + Block32.Start(4)) = Activations.Magic - (sum << 4);
+        *(int*)(block + Block32.Start(7)) = Activations.Magic - (sum << 7);
     }
 
     private static void BigBlock(KernelPath path, float* x, byte* block)
@@ -100,25 +83,31 @@ internal static unsafe class ActivationQuantizer
         uint largest = path == KernelPath.Scalar ? LargestScalar(x, 256) : LargestVector(x, 256);
         float inverse = Inverse(largest, out *(float*)(block + Block256.Scale));
         sbyte* codes = (sbyte*)(block + Block256.Codes);
-        int* sums = (int*)(block + Block256.Sums);
-        float* sums16 = (float*)(block + Block256.FloatSums16);
-        float* sums32 = (float*)(block + Block256.FloatSums32);
-        for (int i = 0; i < 8; i++)
+        float* sums32 = (float*)(block + Block256.Sums32);
+        for (int i = 0; i < 8; i++, x += 32, codes += 32)
         {
+            int first, second;
             if (path == KernelPath.Scalar)
             {
-                sums[2 * i] = CodesScalar(x + (32 * i), inverse, codes + (32 * i));
-                sums[(2 * i) + 1] = CodesScalar(x + (32 * i) + 16, inverse, codes + (32 * i) + 16);
+                first = CodesScalar(x, inverse, codes);
+                second = CodesScalar(x + 16, inverse, codes + 16);
             }
             else
             {
-                Codes32Vector(x + (32 * i), inverse, codes + (32 * i), out sums[2 * i], out sums[(2 * i) + 1]);
+                Codes32Vector(x, inverse, codes, out first, out second);
             }
 
-            sums16[2 * i] = sums[2 * i];
-            sums16[(2 * i) + 1] = sums[(2 * i) + 1];
-            sums32[i] = sums[2 * i] + sums[(2 * i) + 1];
+            Keep(block, 2 * i, first);
+            Keep(block, (2 * i) + 1, second);
+            sums32[i] = first + second;
         }
+    }
+
+    private static void Keep(byte* block, int index, int sum)
+    {
+        ((float*)(block + Block256.Sums16))[index] = sum;
+        ((int*)(block + Block256.Starts(2)))[index] = Activations.Magic - (sum << 2);
+        ((int*)(block + Block256.Starts(5)))[index] = Activations.Magic - (sum << 5);
     }
 
     private static float Inverse(uint largest, out float scale)
@@ -190,12 +179,14 @@ internal static unsafe class ActivationQuantizer
         Avx2.PermuteVar8x32(packed.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsSByte().Store(codes);
     }
 
-    private readonly struct Work(KernelPath path, float* x, byte* blocks, long count, int perItem)
+    private readonly struct Work(
+        KernelPath path, float* x, int rows, int blocksPerRow, byte* blocks, nint stride, int perItem)
     {
         public readonly KernelPath Path = path;
         public readonly float* X = x;
-        public readonly byte* Blocks = blocks;
-        public readonly long Count = count;
+        public readonly long Count = (long)rows * blocksPerRow;
         public readonly int PerItem = perItem;
+
+        public byte* Block(long index, int bytes) => blocks + (index / blocksPerRow * stride) + (index % blocksPerRow * bytes);
     }
 }

@@ -23,8 +23,9 @@ public sealed unsafe class ActivationRows : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(maxInputs, 1);
         _capacity = (long)maxRows * maxInputs;
         _floats = new AlignedBuffer<float>(_capacity);
-        _blocks32 = new AlignedBuffer<byte>(_capacity / 32 * Block32.Bytes);
-        _blocks256 = new AlignedBuffer<byte>(_capacity / 256 * Block256.Bytes);
+        // Two bytes an input, and a line for at least every 1024 of them.
+        _blocks32 = new AlignedBuffer<byte>(_capacity * 2 / 16 * 17);
+        _blocks256 = new AlignedBuffer<byte>(_capacity * 2 / 16 * 17);
     }
 
     /// <summary>Rows loaded.</summary>
@@ -74,10 +75,19 @@ public sealed unsafe class ActivationRows : IDisposable
         _blocks256.Dispose();
     }
 
+    /// <summary>Bytes from one row of blocks of <paramref name="blockInputs"/> to the next.</summary>
+    /// <remarks>A line more than needed where rows would otherwise meet in the same few sets of the caches.</remarks>
+    internal nint BlockStride(int blockInputs)
+    {
+        nint bytes = (nint)(Inputs / blockInputs) * (blockInputs == 32 ? Block32.Bytes : Block256.Bytes);
+        return bytes % 1024 == 0 ? bytes + 64 : bytes;
+    }
+
     /// <summary>The rows as <see cref="Block32"/>s, [rows, inputs / 32].</summary>
     internal byte* Blocks32(KernelPath path, WorkerTeam team)
     {
-        if (!_has32) ActivationQuantizer.Quantize32(path, team, Floats, _blocks32.Pointer, (long)Rows * Inputs / 32);
+        if (!_has32)
+            ActivationQuantizer.Quantize32(path, team, Floats, Rows, Inputs / 32, _blocks32.Pointer, BlockStride(32));
         _has32 = true;
         return _blocks32.Pointer;
     }
@@ -85,7 +95,8 @@ public sealed unsafe class ActivationRows : IDisposable
     /// <summary>The rows as <see cref="Block256"/>s, [rows, inputs / 256].</summary>
     internal byte* Blocks256(KernelPath path, WorkerTeam team)
     {
-        if (!_has256) ActivationQuantizer.Quantize256(path, team, Floats, _blocks256.Pointer, (long)Rows * Inputs / 256);
+        if (!_has256)
+            ActivationQuantizer.Quantize256(path, team, Floats, Rows, Inputs / 256, _blocks256.Pointer, BlockStride(256));
         _has256 = true;
         return _blocks256.Pointer;
     }

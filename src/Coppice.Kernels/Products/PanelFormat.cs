@@ -35,11 +35,17 @@ internal unsafe interface IPanelFormat
     /// <summary>Codes of group <paramref name="group"/> (0 to 7) of the 32 inputs number <paramref name="part"/>.</summary>
     static abstract Vector256<byte> Codes(byte* step, int part, int group, int half);
 
+    /// <summary>The factor of all scales of the step; <see cref="Scales"/> wants it.</summary>
+    static abstract Vector256<float> StepScale(byte* step, int half);
+
+    /// <summary>The factor of all minima of the step; <see cref="Minima"/> wants it.</summary>
+    static abstract Vector256<float> StepMinimum(byte* step, int half);
+
     /// <summary>Scale number <paramref name="index"/> of the step.</summary>
-    static abstract Vector256<float> Scales(byte* step, int index, int half);
+    static abstract Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale);
 
     /// <summary>Minimum number <paramref name="index"/> of the step, as it is added.</summary>
-    static abstract Vector256<float> Minima(byte* step, int index, int half);
+    static abstract Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum);
 
     /// <summary>One code; <paramref name="index"/> is 4 * lane + input within the group.</summary>
     static abstract int Code(byte* step, int part, int group, int index);

@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Coppice.Kernels.Products;
 
 // The formats with blocks of 256 inputs. A step is: 16 half scales, [16 half scales of the minima,] the bytes that scale parts
-// of the block (16 lanes each), then for each of 8 parts of 32 inputs its planes. A half times a byte is exact in a float.
+// of the block (16 lanes each), then for each of 8 parts of 32 inputs its planes. A half times a byte is exact in a float. Minima
+// are subtracted by these formats, so they come out negative here.
 
 /// <summary>Q4_K: scales 0, their minima 32, 8 part scales 64, 8 part minima 192, fours from 320.</summary>
 internal readonly unsafe struct PanelQ4_K : IPanelFormat
@@ -23,12 +24,18 @@ internal readonly unsafe struct PanelQ4_K : IPanelFormat
         => Planes.Fours(step + Planes0 + (part * Planes.FoursBytes), group, half);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half)
-        => Planes.Halves(step, half) * Planes.Bytes(step + 64 + (index * 16), half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minima(byte* step, int index, int half)
-        => -(Planes.Halves(step + 32, half) * Planes.Bytes(step + 192 + (index * 16), half));
+    public static Vector256<float> StepMinimum(byte* step, int half) => -Planes.Halves(step + 32, half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale)
+        => stepScale * Planes.Bytes(step + 64 + (index * 16), half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum)
+        => stepMinimum * Planes.Bytes(step + 192 + (index * 16), half);
 
     public static int Code(byte* step, int part, int group, int index)
         => Planes.Four(step + Planes0 + (part * Planes.FoursBytes), group, index);
@@ -60,10 +67,18 @@ internal readonly unsafe struct PanelQ5_K : IPanelFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half) => PanelQ4_K.Scales(step, index, half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minima(byte* step, int index, int half) => PanelQ4_K.Minima(step, index, half);
+    public static Vector256<float> StepMinimum(byte* step, int half) => -Planes.Halves(step + 32, half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale)
+        => PanelQ4_K.Scales(step, index, half, stepScale);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum)
+        => PanelQ4_K.Minima(step, index, half, stepMinimum);
 
     public static int Code(byte* step, int part, int group, int index)
     {
@@ -97,10 +112,15 @@ internal readonly unsafe struct PanelQ6_K : IPanelFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half)
-        => Planes.Halves(step, half) * Planes.SignedBytes(step + 32 + (index * 16), half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
-    public static Vector256<float> Minima(byte* step, int index, int half) => default;
+    public static Vector256<float> StepMinimum(byte* step, int half) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale)
+        => stepScale * Planes.SignedBytes(step + 32 + (index * 16), half);
+
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum) => default;
 
     public static int Code(byte* step, int part, int group, int index)
     {
@@ -135,9 +155,15 @@ internal readonly unsafe struct PanelQ3_K : IPanelFormat
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half) => PanelQ6_K.Scales(step, index, half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
-    public static Vector256<float> Minima(byte* step, int index, int half) => default;
+    public static Vector256<float> StepMinimum(byte* step, int half) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale)
+        => PanelQ6_K.Scales(step, index, half, stepScale);
+
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum) => default;
 
     public static int Code(byte* step, int part, int group, int index)
     {
@@ -167,12 +193,18 @@ internal readonly unsafe struct PanelQ2_K : IPanelFormat
         => Planes.Twos(step + Planes0 + (part * Planes.TwosBytes), group, half, 0);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half)
-        => Planes.Halves(step, half) * Planes.LowNibbles(step + 64 + (index * 16), half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minima(byte* step, int index, int half)
-        => -(Planes.Halves(step + 32, half) * Planes.HighNibbles(step + 64 + (index * 16), half));
+    public static Vector256<float> StepMinimum(byte* step, int half) => -Planes.Halves(step + 32, half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale)
+        => stepScale * Planes.LowNibbles(step + 64 + (index * 16), half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum)
+        => stepMinimum * Planes.HighNibbles(step + 64 + (index * 16), half);
 
     public static int Code(byte* step, int part, int group, int index)
         => Planes.Two(step + Planes0 + (part * Planes.TwosBytes), group, index);

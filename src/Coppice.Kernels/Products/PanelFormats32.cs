@@ -20,9 +20,14 @@ internal readonly unsafe struct PanelQ8_0 : IPanelFormat
         => Vector256.Load(step + 32 + (group * 64) + (half * 32));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half) => Planes.Halves(step, half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
-    public static Vector256<float> Minima(byte* step, int index, int half) => default;
+    public static Vector256<float> StepMinimum(byte* step, int half) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale) => stepScale;
+
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum) => default;
 
     public static int Code(byte* step, int part, int group, int index) => step[32 + (group * 64) + index];
 
@@ -45,9 +50,14 @@ internal readonly unsafe struct PanelQ4_0 : IPanelFormat
     public static Vector256<byte> Codes(byte* step, int part, int group, int half) => Planes.Fours(step + 32, group, half);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half) => Planes.Halves(step, half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
-    public static Vector256<float> Minima(byte* step, int index, int half) => default;
+    public static Vector256<float> StepMinimum(byte* step, int half) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale) => stepScale;
+
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum) => default;
 
     public static int Code(byte* step, int part, int group, int index) => Planes.Four(step + 32, group, index);
 
@@ -70,10 +80,16 @@ internal readonly unsafe struct PanelQ4_1 : IPanelFormat
     public static Vector256<byte> Codes(byte* step, int part, int group, int half) => Planes.Fours(step + 64, group, half);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half) => Planes.Halves(step, half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minima(byte* step, int index, int half) => Planes.Halves(step + 32, half);
+    public static Vector256<float> StepMinimum(byte* step, int half) => Planes.Halves(step + 32, half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale) => stepScale;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum) => stepMinimum;
 
     public static int Code(byte* step, int part, int group, int index) => Planes.Four(step + 64, group, index);
 
@@ -97,9 +113,14 @@ internal readonly unsafe struct PanelQ5_0 : IPanelFormat
         => Planes.Fours(step + 32, group, half) | Planes.Ones(step + 32 + Planes.FoursBytes, group, half, 4);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half) => Planes.Halves(step, half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
-    public static Vector256<float> Minima(byte* step, int index, int half) => default;
+    public static Vector256<float> StepMinimum(byte* step, int half) => default;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale) => stepScale;
+
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum) => default;
 
     public static int Code(byte* step, int part, int group, int index)
         => Planes.Four(step + 32, group, index) | (Planes.One(step + 32 + Planes.FoursBytes, group, index) << 4);
@@ -124,10 +145,16 @@ internal readonly unsafe struct PanelQ5_1 : IPanelFormat
         => Planes.Fours(step + 64, group, half) | Planes.Ones(step + 64 + Planes.FoursBytes, group, half, 4);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half) => Planes.Halves(step, half);
+    public static Vector256<float> StepScale(byte* step, int half) => Planes.Halves(step, half);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minima(byte* step, int index, int half) => Planes.Halves(step + 32, half);
+    public static Vector256<float> StepMinimum(byte* step, int half) => Planes.Halves(step + 32, half);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale) => stepScale;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum) => stepMinimum;
 
     public static int Code(byte* step, int part, int group, int index)
         => Planes.Four(step + 64, group, index) | (Planes.One(step + 64 + Planes.FoursBytes, group, index) << 4);

@@ -6,13 +6,14 @@ namespace Coppice.Kernels.Products;
 /// <summary>
 /// A product with quantized weights. Few rows take the packed panels as they stream in from memory. From
 /// <see cref="UnpackFrom"/> rows on, a stretch of a panel is unpacked into a buffer that stays in the first cache and multiplied
-/// with all rows of the item, whose codes stay in the second. Both ways do the same operations in the same order.
+/// with all rows of the item, which stay in the second: whole rows where they fit, otherwise the stretch of them. All ways do the same operations in the same order.
 /// </summary>
 internal static unsafe class QuantizedProduct<TFormat>
     where TFormat : struct, IPanelFormat
 {
-    private const int UnpackFrom = 8;
+    private const int UnpackFrom = 4;
     private const int StretchInputs = 1024;
+    private const int RowBytesToKeep = 512 << 10;
 
     private static int StepsPerStretch => StretchInputs / TFormat.StepInputs;
 
@@ -28,7 +29,7 @@ internal static unsafe class QuantizedProduct<TFormat>
     public static void Multiply(KernelPath path, bool vnni, WorkerTeam team, WeightMatrix weights, ActivationRows x, float* y)
     {
         byte* blocks = TFormat.StepInputs == 32 ? x.Blocks32(path, team) : x.Blocks256(path, team);
-        nint stride = (nint)(weights.Inputs / TFormat.StepInputs) * BlockBytes;
+        nint stride = x.BlockStride(TFormat.StepInputs);
         var work = new PanelWork(weights, 16, TFormat.StepInputs, TFormat.StepBytes, blocks, stride, x.Rows, y);
         PanelWork.Run(team, work, reuse: x.Rows >= UnpackFrom, Body(path, vnni));
     }
@@ -77,7 +78,7 @@ internal static unsafe class QuantizedProduct<TFormat>
         for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
         {
             float* y = work->Sums(panel, tile, edge, out nint yStride);
-            Rows<TFormat, TDot>(work->Panel(panel), work->Steps, x, work->XStride, tile.Rows, y, yStride);
+            LastRows<TFormat, TDot>(work->Panel(panel), work->Steps, x, work->XStride, tile.Rows, y, yStride);
         }
     }
 
@@ -87,32 +88,46 @@ internal static unsafe class QuantizedProduct<TFormat>
     {
         byte* taken = stackalloc byte[(UnpackedPanel<TFormat>.StepBytes * StepsPerStretch) + 64];
         byte* stretch = (byte*)(((nint)taken + 63) & ~(nint)63);
-        for (int step = 0; step < work->Steps; step += StepsPerStretch)
+        if (tile.Rows * work->XStride <= RowBytesToKeep)
         {
-            int steps = Math.Min(StepsPerStretch, work->Steps - step);
-            byte* x = work->Row(tile.FirstRow) + ((nint)step * BlockBytes);
             for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
-            {
-                float* y = work->Sums(panel, tile, edge, out nint yStride);
-                UnpackedPanel<TFormat>.Unpack(work->Panel(panel) + ((long)step * TFormat.StepBytes), steps, stretch);
-                Rows<UnpackedPanel<TFormat>, TDot>(stretch, steps, x, work->XStride, tile.Rows, y, yStride);
-            }
+                for (int step = 0; step < work->Steps; step += StepsPerStretch)
+                    Stretch<TDot>(work, tile, panel, step, edge, stretch);
+        }
+        else
+        {
+            for (int step = 0; step < work->Steps; step += StepsPerStretch)
+                for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
+                    Stretch<TDot>(work, tile, panel, step, edge, stretch);
         }
     }
 
-    private static void Rows<TLayout, TDot>(byte* panel, int steps, byte* x, nint xStride, int rows, float* y, nint yStride)
+    private static void Stretch<TDot>(PanelWork* work, PanelWork.Tile tile, int panel, int step, float* edge, byte* stretch)
+        where TDot : struct, IByteDot
+    {
+        int steps = Math.Min(StepsPerStretch, work->Steps - step);
+        nint stride = work->XStride;
+        byte* x = work->Row(tile.FirstRow) + ((nint)step * BlockBytes);
+        float* y = work->Sums(panel, tile, edge, out nint yStride);
+        UnpackedPanel<TFormat>.Unpack(work->Panel(panel) + ((long)step * TFormat.StepBytes), steps, stretch);
+        int row = 0;
+        for (; row + 4 <= tile.Rows; row += 4, x += 4 * stride, y += 4 * yStride)
+            UnpackedTile<TFormat, TDot>.Row4(stretch, steps, x, stride, y, yStride);
+        LastRows<UnpackedPanel<TFormat>, TDot>(stretch, steps, x, stride, tile.Rows - row, y, yStride);
+    }
+
+    /// <summary>Up to three rows.</summary>
+    private static void LastRows<TLayout, TDot>(byte* panel, int steps, byte* x, nint xStride, int rows, float* y, nint yStride)
         where TLayout : struct, IPanelFormat
         where TDot : struct, IByteDot
     {
-        int row = 0;
-        for (; row + 4 <= rows; row += 4)
-            IntegerTile<TLayout, TDot>.Row4(panel, steps, x + (row * xStride), xStride, y + (row * yStride), yStride);
-        if (row + 2 <= rows)
+        if (rows >= 2)
         {
-            IntegerTile<TLayout, TDot>.Row2(panel, steps, x + (row * xStride), xStride, y + (row * yStride), yStride);
-            row += 2;
+            IntegerTile<TLayout, TDot>.Row2(panel, steps, x, xStride, y, yStride);
+            x += 2 * xStride;
+            y += 2 * yStride;
         }
 
-        if (row < rows) IntegerTile<TLayout, TDot>.Row1(panel, steps, x + (row * xStride), y + (row * yStride));
+        if ((rows & 1) != 0) IntegerTile<TLayout, TDot>.Row1(panel, steps, x, y);
     }
 }

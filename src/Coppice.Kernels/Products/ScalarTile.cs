@@ -50,7 +50,7 @@ internal static unsafe class ScalarTile<TFormat>
     private static float Big(byte* step, int lane, byte* codes, int offset, int scales, byte* block, float y)
     {
         float t = 0;
-        float* sums = (float*)(block + (TFormat.ScaleInputs == 16 ? Block256.FloatSums16 : Block256.FloatSums32));
+        float* sums = (float*)(block + (TFormat.ScaleInputs == 16 ? Block256.Sums16 : Block256.Sums32));
         for (int i = 0; i < scales; i++)
         {
             int at = i * TFormat.ScaleInputs;

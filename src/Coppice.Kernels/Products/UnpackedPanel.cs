@@ -19,9 +19,19 @@ internal readonly unsafe struct UnpackedPanel<TFormat> : IPanelFormat
 
     private static int ScaleCount => StepInputs / ScaleInputs;
 
-    private static int MinimaAt => ScaleCount * 64;
+    /// <summary>Bytes before the minima.</summary>
+    public static int MinimaAt
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.StepInputs / TFormat.ScaleInputs * 64;
+    }
 
-    private static int CodesAt => HasMinima ? 2 * MinimaAt : MinimaAt;
+    /// <summary>Bytes before the codes.</summary>
+    public static int CodesAt
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TFormat.StepInputs / TFormat.ScaleInputs * (TFormat.HasMinima ? 128 : 64);
+    }
 
     /// <summary>Takes steps apart.</summary>
     /// <param name="packed">The first packed step.</param>
@@ -32,17 +42,20 @@ internal readonly unsafe struct UnpackedPanel<TFormat> : IPanelFormat
     {
         for (int step = 0; step < steps; step++, packed += TFormat.StepBytes, unpacked += StepBytes)
         {
-            for (int i = 0; i < ScaleCount; i++)
+            for (int half = 0; half < 2; half++)
             {
-                TFormat.Scales(packed, i, 0).Store((float*)unpacked + (i * 16));
-                TFormat.Scales(packed, i, 1).Store((float*)unpacked + (i * 16) + 8);
-                if (!HasMinima) continue;
-                TFormat.Minima(packed, i, 0).Store((float*)(unpacked + MinimaAt) + (i * 16));
-                TFormat.Minima(packed, i, 1).Store((float*)(unpacked + MinimaAt) + (i * 16) + 8);
+                Vector256<float> scale = TFormat.StepScale(packed, half), minimum = TFormat.StepMinimum(packed, half);
+                for (int i = 0; i < ScaleCount; i++)
+                {
+                    float* target = (float*)unpacked + (i * 16) + (half * 8);
+                    TFormat.Scales(packed, i, half, scale).Store(target);
+                    if (TFormat.HasMinima) TFormat.Minima(packed, i, half, minimum).Store(target + (MinimaAt / sizeof(float)));
+                }
             }
 
             for (int part = 0; part < StepInputs / 32; part++)
             {
+                PanelPrefetch.Part(packed, part, TFormat.StepInputs / 32, TFormat.StepBytes);
                 byte* codes = unpacked + CodesAt + (part * 512);
                 Group(packed, part, 0, codes);
                 Group(packed, part, 1, codes);
@@ -60,12 +73,16 @@ internal readonly unsafe struct UnpackedPanel<TFormat> : IPanelFormat
     public static Vector256<byte> Codes(byte* step, int part, int group, int half)
         => Vector256.Load(step + CodesAt + (part * 512) + (group * 64) + (half * 32));
 
+    public static Vector256<float> StepScale(byte* step, int half) => default;
+
+    public static Vector256<float> StepMinimum(byte* step, int half) => default;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Scales(byte* step, int index, int half)
+    public static Vector256<float> Scales(byte* step, int index, int half, Vector256<float> stepScale)
         => Vector256.Load((float*)step + (index * 16) + (half * 8));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Minima(byte* step, int index, int half)
+    public static Vector256<float> Minima(byte* step, int index, int half, Vector256<float> stepMinimum)
         => Vector256.Load((float*)(step + MinimaAt) + (index * 16) + (half * 8));
 
     public static int Code(byte* step, int part, int group, int index) => step[CodesAt + (part * 512) + (group * 64) + index];

@@ -1,0 +1,69 @@
+// Matrix products against what the machine can do in the same minute.
+//   Coppice.KernelBench [type,type,...] [rows,rows,...] [threads] [path]
+// Few rows are held against a plain read of as many bytes, many rows against integer or float arithmetic in registers.
+using System.Globalization;
+using Coppice.KernelBench;
+using Coppice.Kernels;
+using Coppice.Kernels.Formats;
+using Coppice.Kernels.Products;
+
+const int Inputs = 8192;
+string[] types = (args.Length > 0 ? args[0] : "q8_0,q4_0,q4_k,q6_k,f16").Split(',');
+int[] rowCounts = [.. (args.Length > 1 ? args[1] : "1,8,32,512").Split(',').Select(s => int.Parse(s, CultureInfo.InvariantCulture))];
+int threads = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : Environment.ProcessorCount;
+KernelPath path = args.Length > 3 ? Enum.Parse<KernelPath>(args[3], ignoreCase: true) : KernelPaths.Best;
+Clock.Processor = threads == 1;
+using var team = new WorkerTeam(threads);
+Console.WriteLine($"{threads} threads, {path}; inputs {Inputs}; best of several, {(Clock.Processor ? "processor" : "elapsed")} time");
+Console.WriteLine("type   rows outputs |      ms    GB/s  read GB/s    % |    GOP/s  peak GOP/s    %");
+foreach (string name in types)
+{
+    TensorType type = TensorTypes.Parse(name) ?? throw new ArgumentException($"no type {name}", nameof(args));
+    foreach (bool large in new[] { true, false })
+    {
+        int[] some = [.. rowCounts.Where(r => large == r <= 4)];
+        if (some.Length > 0) Measure(type, large ? Outputs(type) : 2048, some);
+    }
+}
+
+// A matrix for few rows is larger than the caches: about half a gigabyte.
+static int Outputs(TensorType type) => (int)(512L * 1024 * 1024 / TensorTypes.Bytes(type, Inputs) / 64 * 64);
+
+void Measure(TensorType type, int outputs, int[] rows)
+{
+    using var source = new AlignedBuffer<byte>(TensorTypes.Bytes(type, Inputs) * outputs);
+    FillBlocks(type, source.Span);
+    using WeightMatrix weights = WeightMatrix.Pack(type, outputs, Inputs, NativeBytes.Of(source), team);
+    foreach (int count in rows)
+    {
+        using var x = new ActivationRows(count, Inputs);
+        var random = new Random(1);
+        Span<float> values = x.Fill(count, Inputs);
+        for (int i = 0; i < values.Length; i++) values[i] = random.NextSingle() - 0.5f;
+        var y = new float[count * outputs];
+        int runs = count > 64 || count <= 4 ? 7 : 21;
+        double seconds = Clock.Best(runs, () =>
+        {
+            x.Fill(count, Inputs); // quantize again
+            MatrixProduct.Multiply(path, team, weights, x, y);
+        });
+        double read = Calibration.ReadSeconds(team, source), ops = 2.0 * count * outputs * Inputs;
+        double peak = TensorTypes.BlockSize(type) == 1 ? Calibration.FmaRate(team) : Calibration.VnniRate(team);
+        double bytes = weights.Bytes, readRate = source.Bytes / read;
+        Console.WriteLine(
+            $"{type,-6} {count,4} {outputs,7} | {seconds * 1e3,7:f2} {bytes / seconds / 1e9,7:f1} {readRate / 1e9,10:f1} {bytes / seconds / readRate,5:p0}"
+            + $"| {ops / seconds / 1e9,8:f0} {peak / 1e9,11:f0} {ops / seconds / peak,5:p0}");
+    }
+}
+
+// Random bits, but no infinite scales.
+static void FillBlocks(TensorType type, Span<byte> blocks)
+{
+    var random = new Random(1);
+    Span<byte> some = blocks[..Math.Min(blocks.Length, 1 << 20)];
+    random.NextBytes(some);
+    foreach (ref byte b in some) b &= 0xBB; // clears a bit of each possible half's exponent
+    for (int at = some.Length; at < blocks.Length; at += some.Length)
+        some[..Math.Min(some.Length, blocks.Length - at)].CopyTo(blocks[at..]);
+    _ = type;
+}
