@@ -4,18 +4,16 @@ using Coppice.Kernels.Formats;
 namespace Coppice.Kernels.Emitted;
 
 /// <summary>
-/// The emitted micro-kernels of one weight type: 1 to <see cref="MaxRows"/> rows times one or two panels, packed or unpacked. They
-/// give the bits of <see cref="Products.IntegerTile{TFormat,TDot}"/>.
+/// The emitted micro-kernels of one weight type: a panel, packed or unpacked, times 1 to <see cref="MaxRows"/> rows. They give the
+/// bits of <see cref="Products.IntegerTile{TFormat,TDot}"/>.
 /// </summary>
 internal sealed unsafe class EmittedTiles : IDisposable
 {
     /// <summary>Most rows of one call.</summary>
     public const int MaxRows = TileEmitter.MaxRows;
 
-    /// <summary>Most panels of one call.</summary>
-    public const int MaxPanels = 2;
-
     private const int Alignment = 64;
+    private const int PrefetchBytes = 6144;
     private readonly ExecutableMemory _memory;
     private readonly nint[] _tiles;
 
@@ -31,38 +29,35 @@ internal sealed unsafe class EmittedTiles : IDisposable
     public static EmittedTiles? TryCreate(TensorType type, bool available)
     {
         if (!available) return null;
-        TileLayout packed = TileLayout.Packed(type), unpackedLayout = packed.Unpacked();
+        TileLayout packed = TileLayout.Packed(type), unpacked = packed.Unpacked();
         bool galois = Gfni.V512.IsSupported;
-        var starts = new int[2 * MaxPanels * MaxRows];
+        var starts = new int[2 * MaxRows];
         using var code = new MemoryStream();
-        foreach (bool unpacked in new[] { false, true })
+        for (int i = 0; i < starts.Length; i++)
         {
-            for (int panels = 1; panels <= MaxPanels; panels++)
-            {
-                for (int rows = 1; rows <= MaxRows; rows++)
-                {
-                    while (code.Length % Alignment != 0) code.WriteByte(0xCC);
-                    starts[Index(unpacked, rows, panels)] = (int)code.Length;
-                    code.Write(TileEmitter.Emit(unpacked ? unpackedLayout : packed, rows, panels, galois));
-                }
-            }
+            while (code.Length % Alignment != 0) code.WriteByte(0xCC);
+            starts[i] = (int)code.Length;
+            code.Write(i < MaxRows
+                ? TileEmitter.Emit(packed, i + 1, galois, PrefetchBytes)
+                : TileEmitter.Emit(unpacked, i - MaxRows + 1, galois, prefetch: 0));
         }
 
         ExecutableMemory? memory = ExecutableMemory.TryLoad(code.GetBuffer().AsSpan(0, (int)code.Length));
         return memory is null ? null : new EmittedTiles(memory, starts);
     }
 
-    /// <summary>Some panels times some rows.</summary>
-    /// <param name="unpacked">Whether the panels are unpacked.</param>
+    /// <summary>A packed panel times some rows.</summary>
     /// <param name="rows">1 to <see cref="MaxRows"/>.</param>
-    /// <param name="panels">1 to <see cref="MaxPanels"/>.</param>
     /// <param name="call">Operands.</param>
-    public void Multiply(bool unpacked, int rows, int panels, TileCall* call)
-        => ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)_tiles[Index(unpacked, rows, panels)])(call);
+    public void Packed(int rows, TileCall* call) => Call(_tiles[rows - 1], call);
+
+    /// <summary>An unpacked panel times some rows.</summary>
+    /// <param name="rows">1 to <see cref="MaxRows"/>.</param>
+    /// <param name="call">Operands.</param>
+    public void Unpacked(int rows, TileCall* call) => Call(_tiles[MaxRows + rows - 1], call);
 
     /// <summary>Returns the code's memory; no kernel may be running.</summary>
     public void Dispose() => _memory.Dispose();
 
-    private static int Index(bool unpacked, int rows, int panels)
-        => ((((unpacked ? 1 : 0) * MaxPanels) + (panels - 1)) * MaxRows) + (rows - 1);
+    private static void Call(nint tile, TileCall* call) => ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)tile)(call);
 }

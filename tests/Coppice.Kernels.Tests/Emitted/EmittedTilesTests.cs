@@ -17,7 +17,7 @@ public sealed class EmittedTilesTests
         foreach (int inputs in new[] { block, 2 * block, 5 * block })
         {
             float[] x = ProductCase.RandomRows(EmittedTiles.MaxRows, inputs, seed: inputs);
-            AssertSame(type, inputs, ProductCase.RandomBlocks(type, Case.Lanes * inputs, seed: 3), x);
+            AssertSame(type, inputs, ProductCase.RandomBlocks(type, 16 * inputs, seed: 3), x);
         }
     }
 
@@ -28,7 +28,7 @@ public sealed class EmittedTilesTests
         int inputs = 2 * TensorTypes.BlockSize(type);
         foreach (byte fill in new byte[] { 0x00, 0xFF, 0x80, 0x7F, 0x0F, 0xF0 })
         {
-            byte[] blocks = ProductCase.FilledBlocks(type, Case.Lanes * inputs, fill);
+            byte[] blocks = ProductCase.FilledBlocks(type, 16 * inputs, fill);
             foreach (Func<int, float> value in new Func<int, float>[] { _ => 1, _ => -1, i => i % 2 == 0 ? 1 : -1, _ => 0 })
                 AssertSame(type, inputs, blocks, ProductCase.Rows(EmittedTiles.MaxRows, inputs, value));
         }
@@ -39,7 +39,7 @@ public sealed class EmittedTilesTests
     public void Half_scales_of_every_size_are_widened_exactly(TensorType type)
     {
         int inputs = TensorTypes.BlockSize(type);
-        byte[] blocks = ProductCase.RandomBlocks(type, Case.Lanes * inputs, seed: 4);
+        byte[] blocks = ProductCase.RandomBlocks(type, 16 * inputs, seed: 4);
         var random = new Random(5);
         ProductCase.SetScales(type, blocks, () => BitConverter.UInt16BitsToHalf((ushort)(random.Next(0x7C00) | (random.Next(2) << 15))));
         AssertSame(type, inputs, blocks, ProductCase.RandomRows(EmittedTiles.MaxRows, inputs, seed: 6));
@@ -52,11 +52,11 @@ public sealed class EmittedTilesTests
         x[512 + 300] = float.PositiveInfinity;
         foreach (TensorType type in Types)
         {
-            using Case it = new(type, 512, ProductCase.RandomBlocks(type, Case.Lanes * 512, seed: 1), x);
-            float[] y = it.Emitted(unpacked: false, rows: 3, panels: 2);
-            Assert.All(y[..32], v => Assert.True(float.IsFinite(v)));
-            Assert.All(y[32..64], v => Assert.True(float.IsNaN(v)));
-            Assert.All(y[64..], v => Assert.True(float.IsFinite(v)));
+            using Case it = new(type, 512, ProductCase.RandomBlocks(type, 16 * 512, seed: 1), x);
+            float[] y = it.Emitted(unpacked: false, rows: 3);
+            Assert.All(y[..16], v => Assert.True(float.IsFinite(v)));
+            Assert.All(y[16..32], v => Assert.True(float.IsNaN(v)));
+            Assert.All(y[32..], v => Assert.True(float.IsFinite(v)));
         }
     }
 
@@ -87,20 +87,15 @@ public sealed class EmittedTilesTests
         float[] expected = it.Scalar();
         for (int rows = 1; rows <= EmittedTiles.MaxRows; rows++)
         {
-            for (int panels = 1; panels <= EmittedTiles.MaxPanels; panels++)
-            {
-                ReadOnlySpan<float> some = expected.AsSpan(0, rows * Case.Lanes);
-                ProductCase.AssertBits(it.Leading(some, panels), it.Emitted(unpacked: false, rows, panels));
-                ProductCase.AssertBits(it.Leading(some, panels), it.Emitted(unpacked: true, rows, panels));
-            }
+            ProductCase.AssertBits(expected.AsSpan(0, rows * 16), it.Emitted(unpacked: false, rows));
+            ProductCase.AssertBits(expected.AsSpan(0, rows * 16), it.Emitted(unpacked: true, rows));
         }
     }
 
     /// <summary>One panel times some rows, by the scalar and by the emitted kernel. Sums start from numbers other than zero.</summary>
     private sealed unsafe class Case : IDisposable
     {
-        public const int Lanes = 16 * EmittedTiles.MaxPanels;
-        private const int YStride = Lanes + 4;
+        private const int YStride = 20;
         private readonly WorkerTeam _team = new(1);
         private readonly WeightMatrix _weights;
         private readonly ActivationRows _x;
@@ -121,7 +116,7 @@ public sealed class EmittedTilesTests
             _x.Load(x, x.Length / inputs, inputs);
             _small = TensorTypes.BlockSize(type) == 32;
             _blocks = _small ? _x.Blocks32(KernelPath.Scalar, _team) : _x.Blocks256(KernelPath.Scalar, _team);
-            _stride = inputs / TensorTypes.BlockSize(type) * (_small ? Block32.Bytes : Block256.Bytes);
+            _stride = _x.BlockStride(TensorTypes.BlockSize(type));
             _unpacked = new AlignedBuffer<byte>(Steps * (long)TileLayout.Packed(type).Unpacked().StepBytes);
             Visit(new Unpacker());
         }
@@ -146,11 +141,11 @@ public sealed class EmittedTilesTests
                     X = _blocks,
                     XStride = _stride,
                     Y = p,
-                    YStrideBytes = YStride * sizeof(float),
+                    YStride = YStride * sizeof(float),
                     Steps = Steps,
                 };
-                if (unpacked) _tiles.Unpacked(&call, rows);
-                else _tiles.Packed(&call, rows);
+                if (unpacked) _tiles.Unpacked(rows, &call);
+                else _tiles.Packed(rows, &call);
             }
 
             for (int i = 0; i < y.Length; i++) if (i % YStride >= 16) Assert.Equal(i, y[i]);
