@@ -14,14 +14,23 @@ internal sealed unsafe class EmittedTiles : IDisposable
 
     private const int Alignment = 64;
     private const int PrefetchBytes = 6144;
+    private const int Unpacker = 2 * MaxRows;
     private readonly ExecutableMemory _memory;
-    private readonly nint[] _tiles;
+    private readonly nint[] _functions;
 
-    private EmittedTiles(ExecutableMemory memory, int[] starts)
+    private EmittedTiles(TileLayout packed, ExecutableMemory memory, int[] starts)
     {
+        PackedStepBytes = packed.StepBytes;
+        UnpackedStepBytes = packed.Unpacked().StepBytes;
         _memory = memory;
-        _tiles = Array.ConvertAll(starts, start => (nint)(memory.Address + start));
+        _functions = Array.ConvertAll(starts, start => (nint)(memory.Address + start));
     }
+
+    /// <summary>Bytes of a step of a packed panel.</summary>
+    public int PackedStepBytes { get; }
+
+    /// <summary>Bytes of a step of an unpacked panel.</summary>
+    public int UnpackedStepBytes { get; }
 
     /// <summary>Emits the kernels; null where emitted code is not available or the operating system refuses the pages.</summary>
     /// <param name="type">A quantized type.</param>
@@ -31,33 +40,47 @@ internal sealed unsafe class EmittedTiles : IDisposable
         if (!available) return null;
         TileLayout packed = TileLayout.Packed(type), unpacked = packed.Unpacked();
         bool galois = Gfni.V512.IsSupported;
-        var starts = new int[2 * MaxRows];
+        var starts = new int[Unpacker + 1];
         using var code = new MemoryStream();
-        for (int i = 0; i < starts.Length; i++)
+        for (int rows = 1; rows <= MaxRows; rows++)
         {
-            while (code.Length % Alignment != 0) code.WriteByte(0xCC);
-            starts[i] = (int)code.Length;
-            code.Write(i < MaxRows
-                ? TileEmitter.Emit(packed, i + 1, galois, PrefetchBytes)
-                : TileEmitter.Emit(unpacked, i - MaxRows + 1, galois, prefetch: 0));
+            starts[rows - 1] = Append(code, TileEmitter.Emit(packed, rows, galois, PrefetchBytes));
+            starts[MaxRows + rows - 1] = Append(code, TileEmitter.Emit(unpacked, rows, galois, prefetch: 0));
         }
 
+        starts[Unpacker] = Append(code, UnpackEmitter.Emit(packed, galois, PrefetchBytes));
         ExecutableMemory? memory = ExecutableMemory.TryLoad(code.GetBuffer().AsSpan(0, (int)code.Length));
-        return memory is null ? null : new EmittedTiles(memory, starts);
+        return memory is null ? null : new EmittedTiles(packed, memory, starts);
     }
 
     /// <summary>A packed panel times some rows.</summary>
     /// <param name="rows">1 to <see cref="MaxRows"/>.</param>
     /// <param name="call">Operands.</param>
-    public void Packed(int rows, TileCall* call) => Call(_tiles[rows - 1], call);
+    public void Packed(int rows, TileCall* call) => Call(_functions[rows - 1], call);
 
     /// <summary>An unpacked panel times some rows.</summary>
     /// <param name="rows">1 to <see cref="MaxRows"/>.</param>
     /// <param name="call">Operands.</param>
-    public void Unpacked(int rows, TileCall* call) => Call(_tiles[MaxRows + rows - 1], call);
+    public void Unpacked(int rows, TileCall* call) => Call(_functions[MaxRows + rows - 1], call);
+
+    /// <summary>Takes steps of a packed panel apart.</summary>
+    /// <param name="packed">The first step.</param>
+    /// <param name="unpacked">Room for as many unpacked steps.</param>
+    /// <param name="steps">How many, at least 1.</param>
+    public void Unpack(byte* packed, byte* unpacked, nint steps)
+        => ((delegate* unmanaged[SuppressGCTransition]<byte*, byte*, nint, void>)_functions[Unpacker])(packed, unpacked, steps);
 
     /// <summary>Returns the code's memory; no kernel may be running.</summary>
     public void Dispose() => _memory.Dispose();
 
+    // A call lasts some microseconds at most, too short to let the garbage collector in between.
     private static void Call(nint tile, TileCall* call) => ((delegate* unmanaged[SuppressGCTransition]<TileCall*, void>)tile)(call);
+
+    private static int Append(MemoryStream code, byte[] function)
+    {
+        while (code.Length % Alignment != 0) code.WriteByte(0xCC);
+        int start = (int)code.Length;
+        code.Write(function);
+        return start;
+    }
 }

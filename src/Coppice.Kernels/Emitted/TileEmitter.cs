@@ -20,7 +20,7 @@ internal sealed class TileEmitter
     public const int MaxRows = 12;
 
     private readonly Assembler _code = new(64);
-    private readonly PlaneEmitter _planes;
+    private readonly StepEmitter _step;
     private readonly TileLayout _layout;
     private readonly int _rows;
     private readonly int _prefetch;
@@ -30,24 +30,20 @@ internal sealed class TileEmitter
         _layout = layout;
         _rows = rows;
         _prefetch = prefetch;
-        _planes = new PlaneEmitter(_code, layout, galois, other: Other, lowMask: zmm29, highMask: zmm30);
+        _step = new StepEmitter(_code, layout, galois);
     }
 
-    // zmm0 to 11: integer sums; 12 to 23: sums of floats; 29, 30: masks of planes.
+    // zmm0 to 11: integer sums; 12 to 23: sums of floats; 25, 28 to 30: the step's.
     private static AssemblerRegisterZMM Weights => zmm24;
-
-    private static AssemblerRegisterZMM Other => zmm25;
 
     private static AssemblerRegisterZMM Scale => zmm26;
 
     private static AssemblerRegisterZMM Minimum => zmm27;
 
-    /// <summary>Steps of 32: magic * scale. Steps of 256: the step's factor of all scales.</summary>
-    private static AssemblerRegisterZMM Factor => zmm28;
+    /// <summary>Magic * scale, in steps of 32.</summary>
+    private static AssemblerRegisterZMM MagicScale => zmm28;
 
     private static AssemblerRegisterZMM Magic => zmm31;
-
-    private static AssemblerRegister64 Panel => rsi;
 
     private static AssemblerRegister64 Steps => rcx;
 
@@ -87,12 +83,12 @@ internal sealed class TileEmitter
         _code.Label(ref loop);
         if (_layout.Small) SmallStep();
         else BigStep();
-        _code.add(Panel, _layout.StepBytes);
+        _code.add(StepEmitter.Step, _layout.StepBytes);
         for (int i = 0; i < RowPointers; i++) _code.add(RowRegisters[i], BlockBytes);
         _code.dec(Steps);
         _code.jne(loop);
         Leave();
-        _planes.Constants();
+        _step.Constants();
     }
 
     private void Enter()
@@ -103,7 +99,7 @@ internal sealed class TileEmitter
         c.push(r13);
         c.push(r14);
         c.push(r15);
-        c.mov(Panel, __[rdi + TileCall.PanelAt]);
+        c.mov(StepEmitter.Step, __[rdi + TileCall.PanelAt]);
         c.mov(rax, __[rdi + TileCall.XStrideAt]);
         c.mov(rbx, __[rdi + TileCall.XAt]);
         c.mov(Steps, __[rdi + TileCall.StepsAt]);
@@ -112,7 +108,7 @@ internal sealed class TileEmitter
         if (!OneRegisterARow) c.mov(RowStride, __[rdi + TileCall.XStrideAt]);
         c.mov(eax, Activations.Magic);
         c.vpbroadcastd(Magic, eax);
-        _planes.Enter();
+        _step.Enter();
         if (_layout.Small) ForResults((row, result) => c.vmovups(Sum(row), result));
     }
 
@@ -159,14 +155,14 @@ internal sealed class TileEmitter
         Assembler c = _code;
         Prefetch(0, _layout.StepBytes);
         Start(Block32.Start(_layout.OffsetShift));
-        LoadScale(Scale, _layout.Scales, 0);
-        if (_layout.Minima is { } minima) LoadScale(Minimum, minima, 0);
-        c.vmulps(Factor, Scale, Magic);
+        _step.Scale(Scale, 0);
+        _step.Minimum(Minimum, 0);
+        c.vmulps(MagicScale, Scale, Magic);
         Groups(0, 0, 8);
         for (int row = 0; row < _rows; row++)
         {
             // (magic + dot) * scale - magic * scale is dot * scale with one rounding: magic * scale is exact.
-            c.vfmsub132ps(Dot(row), Factor, Scale);
+            c.vfmsub132ps(Dot(row), MagicScale, Scale);
             c.vfmadd231ps(Sum(row), Dot(row), Row(__dword_bcst, row, Block32.Scale));
             AddMinimum(row, Block32.ScaledSum);
         }
@@ -176,14 +172,14 @@ internal sealed class TileEmitter
     {
         Assembler c = _code;
         for (int row = 0; row < _rows; row++) c.vpxord(Sum(row), Sum(row), Sum(row));
-        if (_layout.Scales.Form != ScaleForm.Floats) c.vcvtph2ps(Factor, __ymmword_ptr[Panel + _layout.Scales.At]);
+        _step.EnterStep();
         int pieces = 32 / _layout.ScaleInputs;
         for (int index = 0; index < _layout.ScaleCount; index++)
         {
             Prefetch(_layout.StepBytes * index / _layout.ScaleCount, _layout.StepBytes * (index + 1) / _layout.ScaleCount);
             Start(Block256.Starts(_layout.OffsetShift) + (4 * index));
-            LoadScale(Scale, _layout.Scales, index);
-            if (_layout.Minima is { } minima) LoadScale(Minimum, minima, index);
+            _step.Scale(Scale, index);
+            _step.Minimum(Minimum, index);
             Groups(index / pieces, index % pieces * 4, 8 / pieces);
             int at = _layout.ScaleInputs == 16 ? Block256.Sums16 : Block256.Sums32;
             for (int row = 0; row < _rows; row++)
@@ -196,9 +192,9 @@ internal sealed class TileEmitter
 
         ForResults((row, result) =>
         {
-            c.vmovups(Other, result);
-            c.vfmadd231ps(Other, Sum(row), Row(__dword_bcst, row, Block256.Scale));
-            c.vmovups(result, Other);
+            c.vmovups(StepEmitter.Other, result);
+            c.vfmadd231ps(StepEmitter.Other, Sum(row), Row(__dword_bcst, row, Block256.Scale));
+            c.vmovups(result, StepEmitter.Other);
         });
     }
 
@@ -206,7 +202,7 @@ internal sealed class TileEmitter
     private void Prefetch(int from, int to)
     {
         if (_prefetch == 0) return;
-        for (int at = (from + 63) / 64 * 64; at < to; at += 64) _code.prefetcht0(__byte_ptr[Panel + _prefetch + at]);
+        for (int at = (from + 63) / 64 * 64; at < to; at += 64) _code.prefetcht0(__byte_ptr[StepEmitter.Step + _prefetch + at]);
     }
 
     /// <summary>Starts the integer sums; <paramref name="at"/> is where blocks have the values if codes have an offset.</summary>
@@ -227,7 +223,7 @@ internal sealed class TileEmitter
         Assembler c = _code;
         for (int group = first; group < first + count; group++)
         {
-            _planes.Codes(Weights, Panel, part, group);
+            _step.Codes(Weights, part, group);
             for (int row = 0; row < _rows; row++)
                 c.vpdpbusd(Dot(row, group % Chains), Weights, Row(__dword_bcst, row, CodesAt + (32 * part) + (4 * group)));
         }
@@ -241,29 +237,8 @@ internal sealed class TileEmitter
     /// <summary>Adds the minimum times the sum of activations at <paramref name="at"/>, where there are minima.</summary>
     private void AddMinimum(int row, int at)
     {
-        if (_layout.Minima is not { } minima) return;
-        // Minima made of a half and a byte are stored positive and subtracted.
-        if (minima.Form is ScaleForm.Floats or ScaleForm.Halves) _code.vfmadd231ps(Sum(row), Minimum, Row(__dword_bcst, row, at));
-        else _code.vfnmadd231ps(Sum(row), Minimum, Row(__dword_bcst, row, at));
-    }
-
-    /// <summary>Scale (or minimum) number <paramref name="index"/> of the step, as floats.</summary>
-    private void LoadScale(AssemblerRegisterZMM target, ScalePlace place, int index)
-    {
-        Assembler c = _code;
-        AssemblerMemoryOperand bytes = __xmmword_ptr[Panel + place.BytesAt + (16 * index)];
-        switch (place.Form)
-        {
-            case ScaleForm.Floats: c.vmovups(target, __zmmword_ptr[Panel + place.At + (64 * index)]); return;
-            case ScaleForm.Halves: c.vcvtph2ps(target, __ymmword_ptr[Panel + place.At]); return;
-            case ScaleForm.TimesSignedBytes: c.vpmovsxbd(target, bytes); break;
-            default: c.vpmovzxbd(target, bytes); break;
-        }
-
-        if (place.Form == ScaleForm.TimesLowNibbles) _planes.LowNibbles(target);
-        if (place.Form == ScaleForm.TimesHighNibbles) c.vpsrld(target, target, 4);
-        c.vcvtdq2ps(target, target);
-        if (place != _layout.Scales) c.vcvtph2ps(Other, __ymmword_ptr[Panel + place.At]);
-        c.vmulps(target, target, place == _layout.Scales ? Factor : Other);
+        if (_layout.Minima is null) return;
+        if (_step.MinimaAreSubtracted) _code.vfnmadd231ps(Sum(row), Minimum, Row(__dword_bcst, row, at));
+        else _code.vfmadd231ps(Sum(row), Minimum, Row(__dword_bcst, row, at));
     }
 }

@@ -84,6 +84,7 @@ public sealed class EmittedTilesTests
     private static void AssertSame(TensorType type, int inputs, byte[] blocks, float[] x)
     {
         using Case it = new(type, inputs, blocks, x);
+        it.AssertUnpackedAlike();
         float[] expected = it.Scalar();
         for (int rows = 1; rows <= EmittedTiles.MaxRows; rows++)
         {
@@ -122,6 +123,13 @@ public sealed class EmittedTilesTests
         }
 
         private int Steps => _weights.Inputs / TensorTypes.BlockSize(_weights.Type);
+
+        public void AssertUnpackedAlike()
+        {
+            using var unpacked = new AlignedBuffer<byte>(_unpacked.Length);
+            _tiles.Unpack(_weights.Data, unpacked.Pointer, Steps);
+            Assert.True(_unpacked.Span.SequenceEqual(unpacked.Span), "unpacked differently");
+        }
 
         public float[] Scalar()
         {

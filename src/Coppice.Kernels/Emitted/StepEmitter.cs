@@ -5,20 +5,17 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Coppice.Kernels.Emitted;
 
 /// <summary>
-/// Writes the code that puts a group's codes together from <see cref="Planes"/>. Moving bits down and masking them takes a shift
-/// and an and, or one product with a bit matrix where the processor has GFNI; 16-bit shifts carry bits between neighbours,
-/// which the masks remove.
+/// Writes the code that reads a panel's step: codes put together from <see cref="Planes"/>, scales and minima as floats. Moving
+/// bits down and masking them takes a shift and an and, or one product with a bit matrix where the processor has GFNI; 16-bit
+/// shifts carry bits between neighbours, which the masks remove.
 /// </summary>
-internal sealed class PlaneEmitter
+internal sealed class StepEmitter
 {
     private const byte AOrBAndC = 0xF8;
 
     private readonly Assembler _code;
     private readonly TileLayout _layout;
     private readonly bool _galois;
-    private readonly AssemblerRegisterZMM _other;
-    private readonly AssemblerRegisterZMM _lowMask;
-    private readonly AssemblerRegisterZMM _highMask;
     private readonly int _lowBits;
     private readonly int _highBits;
     private readonly Label[] _matrices = new Label[8];
@@ -26,21 +23,13 @@ internal sealed class PlaneEmitter
 
     /// <summary>Prepares a function's code.</summary>
     /// <param name="code">Where to write.</param>
-    /// <param name="layout">What planes there are.</param>
+    /// <param name="layout">How the step lies in memory.</param>
     /// <param name="galois">Whether to use GFNI.</param>
-    /// <param name="other">A register for temporary values.</param>
-    /// <param name="lowMask">A register to keep.</param>
-    /// <param name="highMask">A register to keep.</param>
-    public PlaneEmitter(
-        Assembler code, TileLayout layout, bool galois,
-        AssemblerRegisterZMM other, AssemblerRegisterZMM lowMask, AssemblerRegisterZMM highMask)
+    public StepEmitter(Assembler code, TileLayout layout, bool galois)
     {
         _code = code;
         _layout = layout;
         _galois = galois;
-        _other = other;
-        _lowMask = lowMask;
-        _highMask = highMask;
         (_lowBits, _highBits) = layout.Planes switch
         {
             CodePlanes.Fours => (0x0F, 0),
@@ -54,11 +43,34 @@ internal sealed class PlaneEmitter
         for (int i = 0; i < _matrices.Length; i++) _matrices[i] = code.CreateLabel();
     }
 
-    /// <summary>Fills the registers to keep; uses eax.</summary>
+    /// <summary>The address of the step.</summary>
+    public static AssemblerRegister64 Step => rsi;
+
+    /// <summary>Holds nothing after a call.</summary>
+    public static AssemblerRegisterZMM Other => zmm25;
+
+    /// <summary>Half scales, widened by <see cref="EnterStep"/>, in steps of 256.</summary>
+    private static AssemblerRegisterZMM Halves => zmm28;
+
+    private static AssemblerRegisterZMM LowMask => zmm29;
+
+    private static AssemblerRegisterZMM HighMask => zmm30;
+
+    /// <summary>Whether minima come out as they are stored, to be subtracted, instead of added.</summary>
+    public bool MinimaAreSubtracted => _layout.Minima is { Form: not (ScaleForm.Floats or ScaleForm.Halves) };
+
+    /// <summary>Fills the masks; uses eax.</summary>
     public void Enter()
     {
-        if (_lowBits != 0) Fill(_lowMask, _lowBits);
-        if (_highBits != 0) Fill(_highMask, _highBits);
+        if (_lowBits != 0) Fill(LowMask, _lowBits);
+        if (_highBits != 0) Fill(HighMask, _highBits);
+    }
+
+    /// <summary>Comes before the other reads of a step.</summary>
+    public void EnterStep()
+    {
+        if (!_layout.Small && _layout.Scales.Form != ScaleForm.Floats)
+            _code.vcvtph2ps(Halves, __ymmword_ptr[Step + _layout.Scales.At]);
     }
 
     /// <summary>What the code reads; comes after its last instruction.</summary>
@@ -74,17 +86,22 @@ internal sealed class PlaneEmitter
         _code.dd(15);
     }
 
-    /// <summary>Keeps the low four bits of each lane.</summary>
-    public void LowNibbles(AssemblerRegisterZMM target) => _code.vpandd(target, target, __dword_bcst[_fifteen]);
+    /// <summary>Scale number <paramref name="index"/> of the step.</summary>
+    public void Scale(AssemblerRegisterZMM target, int index) => Floats(target, _layout.Scales, index);
+
+    /// <summary>Minimum number <paramref name="index"/> of the step, where there are minima.</summary>
+    public void Minimum(AssemblerRegisterZMM target, int index)
+    {
+        if (_layout.Minima is { } minima) Floats(target, minima, index);
+    }
 
     /// <summary>The codes of a group.</summary>
     /// <param name="target">Gets 16 lanes of 4 codes.</param>
-    /// <param name="step">Address of the step.</param>
     /// <param name="part">Which 32 inputs of the step.</param>
     /// <param name="group">Which 4 inputs of the part.</param>
-    public void Codes(AssemblerRegisterZMM target, AssemblerRegister64 step, int part, int group)
+    public void Codes(AssemblerRegisterZMM target, int part, int group)
     {
-        AssemblerMemoryOperand At(int at) => __zmmword_ptr[step + _layout.CodesAt + (part * _layout.PartBytes) + at];
+        AssemblerMemoryOperand At(int at) => __zmmword_ptr[Step + _layout.CodesAt + (part * _layout.PartBytes) + at];
         int two = 64 * (group / 4), twoFrom = 2 * (group % 4);
         switch (_layout.Planes)
         {
@@ -119,7 +136,7 @@ internal sealed class PlaneEmitter
     {
         if (from == 0)
         {
-            _code.vpandd(target, _lowMask, plane);
+            _code.vpandd(target, LowMask, plane);
         }
         else if (_galois)
         {
@@ -129,7 +146,7 @@ internal sealed class PlaneEmitter
         else
         {
             _code.vpsrlw(target, plane, (byte)from);
-            _code.vpandd(target, target, _lowMask);
+            _code.vpandd(target, target, LowMask);
         }
     }
 
@@ -138,13 +155,32 @@ internal sealed class PlaneEmitter
     {
         if (from == to)
         {
-            _code.vpternlogd(target, _highMask, plane, AOrBAndC);
+            _code.vpternlogd(target, HighMask, plane, AOrBAndC);
             return;
         }
 
-        if (from < to) _code.vpsllw(_other, plane, (byte)(to - from));
-        else _code.vpsrlw(_other, plane, (byte)(from - to));
-        _code.vpternlogd(target, _other, _highMask, AOrBAndC);
+        if (from < to) _code.vpsllw(Other, plane, (byte)(to - from));
+        else _code.vpsrlw(Other, plane, (byte)(from - to));
+        _code.vpternlogd(target, Other, HighMask, AOrBAndC);
+    }
+
+    private void Floats(AssemblerRegisterZMM target, ScalePlace place, int index)
+    {
+        Assembler c = _code;
+        AssemblerMemoryOperand bytes = __xmmword_ptr[Step + place.BytesAt + (16 * index)];
+        switch (place.Form)
+        {
+            case ScaleForm.Floats: c.vmovups(target, __zmmword_ptr[Step + place.At + (64 * index)]); return;
+            case ScaleForm.Halves: c.vcvtph2ps(target, __ymmword_ptr[Step + place.At]); return;
+            case ScaleForm.TimesSignedBytes: c.vpmovsxbd(target, bytes); break;
+            default: c.vpmovzxbd(target, bytes); break;
+        }
+
+        if (place.Form == ScaleForm.TimesLowNibbles) c.vpandd(target, target, __dword_bcst[_fifteen]);
+        if (place.Form == ScaleForm.TimesHighNibbles) c.vpsrld(target, target, 4);
+        c.vcvtdq2ps(target, target);
+        if (place != _layout.Scales) c.vcvtph2ps(Other, __ymmword_ptr[Step + place.At]);
+        c.vmulps(target, target, place == _layout.Scales ? Halves : Other);
     }
 
     private void Fill(AssemblerRegisterZMM register, int bits)
