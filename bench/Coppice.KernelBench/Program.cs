@@ -56,14 +56,15 @@ void Measure(TensorType type, int outputs, int[] rows)
     }
 }
 
-// Random bits, but no infinite scales.
+// A megabyte of encoded random weights, repeated.
 static void FillBlocks(TensorType type, Span<byte> blocks)
 {
     var random = new Random(1);
-    Span<byte> some = blocks[..Math.Min(blocks.Length, 1 << 20)];
-    random.NextBytes(some);
-    foreach (ref byte b in some) b &= 0xBB; // clears a bit of each possible half's exponent
-    for (int at = some.Length; at < blocks.Length; at += some.Length)
-        some[..Math.Min(some.Length, blocks.Length - at)].CopyTo(blocks[at..]);
-    _ = type;
+    int block = Math.Max(256, TensorTypes.BlockSize(type));
+    var values = new float[64 * Inputs / block * block];
+    for (int i = 0; i < values.Length; i++) values[i] = (random.NextSingle() - 0.5f) / 16;
+    var some = new byte[TensorTypes.Bytes(type, values.Length)];
+    BlockCodec.Encode(type, values, some);
+    for (int at = 0; at < blocks.Length; at += some.Length)
+        some.AsSpan(0, Math.Min(some.Length, blocks.Length - at)).CopyTo(blocks[at..]);
 }

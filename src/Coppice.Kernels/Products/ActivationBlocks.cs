@@ -12,6 +12,9 @@ internal static class Activations
 {
     public const int Magic = 0x4B400000;
     public const float MagicFloat = 12582912f;
+
+    /// <summary>Byte offset of <see cref="MagicFloat"/> in blocks of either size.</summary>
+    public const int MagicAt = 24;
 }
 
 /// <summary>Byte offsets in a quantized block of 32 activations.</summary>

@@ -60,6 +60,7 @@ internal static unsafe class ActivationQuantizer
     {
         uint largest = path == KernelPath.Scalar ? LargestScalar(x, 32) : LargestVector(x, 32);
         float inverse = Inverse(largest, out *(float*)(block + Block32.Scale));
+        *(int*)(block + Activations.MagicAt) = Activations.Magic;
         sbyte* codes = (sbyte*)(block + Block32.Codes);
         int sum;
         if (path == KernelPath.Scalar)
@@ -82,6 +83,7 @@ internal static unsafe class ActivationQuantizer
     {
         uint largest = path == KernelPath.Scalar ? LargestScalar(x, 256) : LargestVector(x, 256);
         float inverse = Inverse(largest, out *(float*)(block + Block256.Scale));
+        *(int*)(block + Activations.MagicAt) = Activations.Magic;
         sbyte* codes = (sbyte*)(block + Block256.Codes);
         float* sums32 = (float*)(block + Block256.Sums32);
         for (int i = 0; i < 8; i++, x += 32, codes += 32)

@@ -59,6 +59,22 @@ internal readonly unsafe struct PanelF16 : IFloatFormat
     public static float Load(byte* p, nint index) => (float)BitConverter.UInt16BitsToHalf(((ushort*)p)[index]);
 }
 
+/// <summary>Half precision without infinities and NaNs.</summary>
+internal readonly unsafe struct PanelFiniteF16 : IFloatFormat
+{
+    public static int ElementBytes => 2;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Load8(byte* p, nint index)
+        => HalfFloats.WidenFinite(Avx2.ConvertToVector256Int32((ushort*)p + index));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Load16(byte* p, nint index)
+        => HalfFloats.WidenFinite(Avx512F.ConvertToVector512Int32(Vector256.Load((ushort*)p + index)));
+
+    public static float Load(byte* p, nint index) => (float)BitConverter.UInt16BitsToHalf(((ushort*)p)[index]);
+}
+
 /// <summary>Brain floats.</summary>
 internal readonly unsafe struct PanelBF16 : IFloatFormat
 {

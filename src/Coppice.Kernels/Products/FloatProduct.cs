@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Coppice.Kernels.Products;
 
@@ -84,9 +85,9 @@ internal static unsafe class FloatProduct<TFormat>
     private static void Widen(KernelPath path, byte* w, int count, float* wide)
     {
         if (path == KernelPath.Avx512)
-            for (int i = 0; i < count; i += 16) System.Runtime.Intrinsics.Vector512.Store(TFormat.Load16(w, i), wide + i);
+            for (int i = 0; i < count; i += 16) Vector512.Store(TFormat.Load16(w, i), wide + i);
         else
-            for (int i = 0; i < count; i += 8) System.Runtime.Intrinsics.Vector256.Store(TFormat.Load8(w, i), wide + i);
+            for (int i = 0; i < count; i += 8) Vector256.Store(TFormat.Load8(w, i), wide + i);
     }
 
     private static void Rows<TWeights>(
@@ -107,8 +108,14 @@ internal static unsafe class FloatProduct<TFormat>
             default:
                 for (; row + 8 <= rows; row += 8)
                     FloatTile<TWeights>.Row8Avx512(w, inputs, x + (row * xStride), xStride, y + (row * yStride), yStride);
-                for (; row + 2 <= rows; row += 2)
+                for (; row + 4 <= rows; row += 4)
+                    FloatTile<TWeights>.Row4Avx512(w, inputs, x + (row * xStride), xStride, y + (row * yStride), yStride);
+                if (row + 2 <= rows)
+                {
                     FloatTile<TWeights>.Row2Avx512(w, inputs, x + (row * xStride), xStride, y + (row * yStride), yStride);
+                    row += 2;
+                }
+
                 if (row < rows) FloatTile<TWeights>.Row1Avx512(w, inputs, x + (row * xStride), y + (row * yStride));
                 break;
         }

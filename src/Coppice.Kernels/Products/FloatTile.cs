@@ -30,6 +30,7 @@ internal static unsafe class FloatTile<TFormat>
         Vector256<float> a0 = default, a1 = default, a2 = default, a3 = default;
         for (nint i = 0; i < inputs; i++)
         {
+            PanelPrefetch.Input(w, i, 32 * TFormat.ElementBytes);
             var v = Vector256.Create(x[i]);
             a0 = Fma.MultiplyAdd(TFormat.Load8(w, i * 32), v, a0);
             a1 = Fma.MultiplyAdd(TFormat.Load8(w, (i * 32) + 8), v, a1);
@@ -92,6 +93,7 @@ internal static unsafe class FloatTile<TFormat>
         Vector512<float> a0 = default, a1 = default;
         for (nint i = 0; i < inputs; i++)
         {
+            PanelPrefetch.Input(w, i, 32 * TFormat.ElementBytes);
             var v = Vector512.Create(x[i]);
             a0 = Avx512F.FusedMultiplyAdd(TFormat.Load16(w, i * 32), v, a0);
             a1 = Avx512F.FusedMultiplyAdd(TFormat.Load16(w, (i * 32) + 16), v, a1);
@@ -108,6 +110,7 @@ internal static unsafe class FloatTile<TFormat>
         float* x1 = x + xStride;
         for (nint i = 0; i < inputs; i++)
         {
+            PanelPrefetch.Input(w, i, 32 * TFormat.ElementBytes);
             Vector512<float> k0 = TFormat.Load16(w, i * 32), k1 = TFormat.Load16(w, (i * 32) + 16);
             Vector512<float> v0 = Vector512.Create(x[i]), v1 = Vector512.Create(x1[i]);
             a0 = Avx512F.FusedMultiplyAdd(k0, v0, a0);
@@ -120,6 +123,35 @@ internal static unsafe class FloatTile<TFormat>
         Add(y + 16, a1);
         Add(y + yStride, b0);
         Add(y + yStride + 16, b1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Row4Avx512(byte* w, int inputs, float* x, nint xStride, float* y, nint yStride)
+    {
+        Vector512<float> a0 = default, a1 = default, b0 = default, b1 = default, c0 = default, c1 = default, d0 = default, d1 = default;
+        float* x3 = x + (3 * xStride);
+        for (nint i = 0; i < inputs; i++, x++, x3++)
+        {
+            PanelPrefetch.Input(w, i, 32 * TFormat.ElementBytes);
+            Vector512<float> k0 = TFormat.Load16(w, i * 32), k1 = TFormat.Load16(w, (i * 32) + 16);
+            var v = Vector512.Create(*x);
+            a0 = Avx512F.FusedMultiplyAdd(k0, v, a0);
+            a1 = Avx512F.FusedMultiplyAdd(k1, v, a1);
+            v = Vector512.Create(x[xStride]);
+            b0 = Avx512F.FusedMultiplyAdd(k0, v, b0);
+            b1 = Avx512F.FusedMultiplyAdd(k1, v, b1);
+            v = Vector512.Create(x[2 * xStride]);
+            c0 = Avx512F.FusedMultiplyAdd(k0, v, c0);
+            c1 = Avx512F.FusedMultiplyAdd(k1, v, c1);
+            v = Vector512.Create(*x3);
+            d0 = Avx512F.FusedMultiplyAdd(k0, v, d0);
+            d1 = Avx512F.FusedMultiplyAdd(k1, v, d1);
+        }
+
+        Add(y, a0, a1);
+        Add(y + yStride, b0, b1);
+        Add(y + (2 * yStride), c0, c1);
+        Add(y + (3 * yStride), d0, d1);
     }
 
     /// <summary>16 sums in registers: enough to hide the latency of the multiplier, with one spread activation in flight.</summary>

@@ -37,6 +37,7 @@ public static unsafe class MatrixProduct
             switch (weights.Type)
             {
                 case TensorType.F32: FloatProduct<PanelF32>.Multiply(path, team, weights, x, p); break;
+                case TensorType.F16 when weights.AllFinite: FloatProduct<PanelFiniteF16>.Multiply(path, team, weights, x, p); break;
                 case TensorType.F16: FloatProduct<PanelF16>.Multiply(path, team, weights, x, p); break;
                 case TensorType.BF16: FloatProduct<PanelBF16>.Multiply(path, team, weights, x, p); break;
                 case TensorType.Q8_0: QuantizedProduct<PanelQ8_0>.Multiply(path, vnni, team, weights, x, p); break;

@@ -27,4 +27,13 @@ internal static unsafe class PanelPrefetch
         if (bytes > 448) Sse.Prefetch0(p + 448);
         if (bytes > 512) Sse.Prefetch0(p + 512);
     }
+
+    /// <summary>Asks for what lies ahead of one input of a float panel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Input(byte* weights, nint input, int inputBytes)
+    {
+        byte* p = weights + Distance + (input * inputBytes);
+        Sse.Prefetch0(p);
+        if (inputBytes > 64) Sse.Prefetch0(p + 64);
+    }
 }

@@ -28,17 +28,25 @@ internal static unsafe class UnpackedTile<TFormat, TDot>
         int blockBytes = small ? Block32.Bytes : Block256.Bytes;
         byte* x3 = x + (3 * xStride);
         float* y3 = y + (3 * yStride);
-        Vector256<float> y00 = Vector256.Load(y), y01 = Vector256.Load(y + 8);
-        Vector256<float> y10 = Vector256.Load(y + yStride), y11 = Vector256.Load(y + yStride + 8);
-        Vector256<float> y20 = Vector256.Load(y + (2 * yStride)), y21 = Vector256.Load(y + (2 * yStride) + 8);
-        Vector256<float> y30 = Vector256.Load(y3), y31 = Vector256.Load(y3 + 8);
         Sse.Prefetch0(y + (4 * yStride));
         Sse.Prefetch0(y + (5 * yStride));
         Sse.Prefetch0(y + (6 * yStride));
         Sse.Prefetch0(y3 + (4 * yStride));
+        // The sums themselves, or those of one step.
         Vector256<float> t00 = default, t01 = default, t10 = default, t11 = default;
         Vector256<float> t20 = default, t21 = default, t30 = default, t31 = default;
-        var magic = Vector256.Create(Activations.MagicFloat);
+        if (small)
+        {
+            t00 = Vector256.Load(y);
+            t01 = Vector256.Load(y + 8);
+            t10 = Vector256.Load(y + yStride);
+            t11 = Vector256.Load(y + yStride + 8);
+            t20 = Vector256.Load(y + (2 * yStride));
+            t21 = Vector256.Load(y + (2 * yStride) + 8);
+            t30 = Vector256.Load(y3);
+            t31 = Vector256.Load(y3 + 8);
+        }
+
         for (; steps > 0; steps--)
         {
             byte* w = panel + UnpackedPanel<TFormat>.CodesAt;
@@ -105,29 +113,22 @@ internal static unsafe class UnpackedTile<TFormat, TDot>
                 }
 
                 Vector256<float> s0 = Vector256.Load((float*)scales), s1 = Vector256.Load((float*)scales + 8);
+                // Read from memory, because the 16 registers that sums can be in are taken.
+                Vector256<float> magic = Vector256.Create(*(float*)(x + Activations.MagicAt));
                 if (small)
                 {
                     Vector256<float> f = Vector256.Create(*(float*)x);
-                    y00 = Fma.MultiplyAdd(a00.AsSingle() - magic, s0 * f, y00);
-                    y01 = Fma.MultiplyAdd(a01.AsSingle() - magic, s1 * f, y01);
+                    t00 = Fma.MultiplyAdd(a00.AsSingle() - magic, s0 * f, t00);
+                    t01 = Fma.MultiplyAdd(a01.AsSingle() - magic, s1 * f, t01);
                     f = Vector256.Create(*(float*)(x + xStride));
-                    y10 = Fma.MultiplyAdd(a10.AsSingle() - magic, s0 * f, y10);
-                    y11 = Fma.MultiplyAdd(a11.AsSingle() - magic, s1 * f, y11);
+                    t10 = Fma.MultiplyAdd(a10.AsSingle() - magic, s0 * f, t10);
+                    t11 = Fma.MultiplyAdd(a11.AsSingle() - magic, s1 * f, t11);
                     f = Vector256.Create(*(float*)(x + (2 * xStride)));
-                    y20 = Fma.MultiplyAdd(a20.AsSingle() - magic, s0 * f, y20);
-                    y21 = Fma.MultiplyAdd(a21.AsSingle() - magic, s1 * f, y21);
+                    t20 = Fma.MultiplyAdd(a20.AsSingle() - magic, s0 * f, t20);
+                    t21 = Fma.MultiplyAdd(a21.AsSingle() - magic, s1 * f, t21);
                     f = Vector256.Create(*(float*)x3);
-                    y30 = Fma.MultiplyAdd(a30.AsSingle() - magic, s0 * f, y30);
-                    y31 = Fma.MultiplyAdd(a31.AsSingle() - magic, s1 * f, y31);
-                    if (TFormat.HasMinima)
-                    {
-                        s0 = Vector256.Load((float*)(scales + UnpackedPanel<TFormat>.MinimaAt));
-                        s1 = Vector256.Load((float*)(scales + UnpackedPanel<TFormat>.MinimaAt) + 8);
-                        AddMinima(sums, s0, s1, ref y00, ref y01);
-                        AddMinima(sums + xStride, s0, s1, ref y10, ref y11);
-                        AddMinima(sums + (2 * xStride), s0, s1, ref y20, ref y21);
-                        AddMinima(sums3, s0, s1, ref y30, ref y31);
-                    }
+                    t30 = Fma.MultiplyAdd(a30.AsSingle() - magic, s0 * f, t30);
+                    t31 = Fma.MultiplyAdd(a31.AsSingle() - magic, s1 * f, t31);
                 }
                 else
                 {
@@ -139,17 +140,18 @@ internal static unsafe class UnpackedTile<TFormat, TDot>
                     t21 = Fma.MultiplyAdd(a21.AsSingle() - magic, s1, t21);
                     t30 = Fma.MultiplyAdd(a30.AsSingle() - magic, s0, t30);
                     t31 = Fma.MultiplyAdd(a31.AsSingle() - magic, s1, t31);
-                    if (TFormat.HasMinima)
-                    {
-                        s0 = Vector256.Load((float*)(scales + UnpackedPanel<TFormat>.MinimaAt));
-                        s1 = Vector256.Load((float*)(scales + UnpackedPanel<TFormat>.MinimaAt) + 8);
-                        AddMinima(sums, s0, s1, ref t00, ref t01);
-                        AddMinima(sums + xStride, s0, s1, ref t10, ref t11);
-                        AddMinima(sums + (2 * xStride), s0, s1, ref t20, ref t21);
-                        AddMinima(sums3, s0, s1, ref t30, ref t31);
-                        sums += 4;
-                        sums3 += 4;
-                    }
+                }
+
+                if (TFormat.HasMinima)
+                {
+                    s0 = Vector256.Load((float*)(scales + UnpackedPanel<TFormat>.MinimaAt));
+                    s1 = Vector256.Load((float*)(scales + UnpackedPanel<TFormat>.MinimaAt) + 8);
+                    AddMinima(sums, s0, s1, ref t00, ref t01);
+                    AddMinima(sums + xStride, s0, s1, ref t10, ref t11);
+                    AddMinima(sums + (2 * xStride), s0, s1, ref t20, ref t21);
+                    AddMinima(sums3, s0, s1, ref t30, ref t31);
+                    sums += 4;
+                    sums3 += 4;
                 }
 
                 scales += 64;
@@ -157,10 +159,10 @@ internal static unsafe class UnpackedTile<TFormat, TDot>
 
             if (!small)
             {
-                Finish(x, ref t00, ref t01, ref y00, ref y01);
-                Finish(x + xStride, ref t10, ref t11, ref y10, ref y11);
-                Finish(x + (2 * xStride), ref t20, ref t21, ref y20, ref y21);
-                Finish(x3, ref t30, ref t31, ref y30, ref y31);
+                Finish(x, ref t00, ref t01, y);
+                Finish(x + xStride, ref t10, ref t11, y + yStride);
+                Finish(x + (2 * xStride), ref t20, ref t21, y + (2 * yStride));
+                Finish(x3, ref t30, ref t31, y3);
             }
 
             panel = w;
@@ -168,14 +170,15 @@ internal static unsafe class UnpackedTile<TFormat, TDot>
             x3 += blockBytes;
         }
 
-        y00.Store(y);
-        y01.Store(y + 8);
-        y10.Store(y + yStride);
-        y11.Store(y + yStride + 8);
-        y20.Store(y + (2 * yStride));
-        y21.Store(y + (2 * yStride) + 8);
-        y30.Store(y3);
-        y31.Store(y3 + 8);
+        if (!small) return;
+        t00.Store(y);
+        t01.Store(y + 8);
+        t10.Store(y + yStride);
+        t11.Store(y + yStride + 8);
+        t20.Store(y + (2 * yStride));
+        t21.Store(y + (2 * yStride) + 8);
+        t30.Store(y3);
+        t31.Store(y3 + 8);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -187,14 +190,13 @@ internal static unsafe class UnpackedTile<TFormat, TDot>
         t1 = Fma.MultiplyAdd(minima1, f, t1);
     }
 
-    /// <summary>Adds a block's sums, scaled, and clears them.</summary>
+    /// <summary>Adds a step's sums, scaled, to the result and clears them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Finish(
-        byte* x, ref Vector256<float> t0, ref Vector256<float> t1, ref Vector256<float> y0, ref Vector256<float> y1)
+    private static void Finish(byte* x, ref Vector256<float> t0, ref Vector256<float> t1, float* y)
     {
         Vector256<float> f = Vector256.Create(*(float*)x);
-        y0 = Fma.MultiplyAdd(t0, f, y0);
-        y1 = Fma.MultiplyAdd(t1, f, y1);
+        Fma.MultiplyAdd(t0, f, Vector256.Load(y)).Store(y);
+        Fma.MultiplyAdd(t1, f, Vector256.Load(y + 8)).Store(y + 8);
         t0 = t1 = default;
     }
 }

@@ -11,8 +11,9 @@ public sealed unsafe class WeightMatrix : IDisposable
 {
     private readonly AlignedBuffer<byte> _data;
 
-    private WeightMatrix(TensorType type, int outputs, int inputs, AlignedBuffer<byte> data)
+    private WeightMatrix(TensorType type, int outputs, int inputs, AlignedBuffer<byte> data, bool allFinite)
     {
+        AllFinite = allFinite;
         Type = type;
         Outputs = outputs;
         Inputs = inputs;
@@ -30,6 +31,9 @@ public sealed unsafe class WeightMatrix : IDisposable
 
     /// <summary>Bytes of memory the packed weights take; all are read by a product.</summary>
     public long Bytes => _data.Bytes;
+
+    /// <summary>Whether F16 weights are known to be without infinities and NaNs, which are slower to widen.</summary>
+    internal bool AllFinite { get; }
 
     internal byte* Data => _data.Pointer;
 
@@ -66,7 +70,7 @@ public sealed unsafe class WeightMatrix : IDisposable
             Pack = floats ? null : Packer(type),
         };
         team.Run(panels, &work, floats ? &PackFloats : &PackBlocks);
-        return new WeightMatrix(type, outputs, inputs, data);
+        return new WeightMatrix(type, outputs, inputs, data, type == TensorType.F16 && work.NotFinite == 0);
     }
 
     /// <summary>Returns the memory.</summary>
@@ -130,8 +134,18 @@ public sealed unsafe class WeightMatrix : IDisposable
                     for (int i = first; i < end; i++) ((uint*)target)[((long)i * Lanes) + lane] = ((uint*)row)[i];
                 else
                     for (int i = first; i < end; i++) ((ushort*)target)[((long)i * Lanes) + lane] = ((ushort*)row)[i];
+                if (work->BlockBytes == 2 && HasExponent31(new ReadOnlySpan<ushort>((ushort*)row + first, end - first)))
+                    Volatile.Write(ref work->NotFinite, 1);
             }
         }
+    }
+
+    /// <summary>Whether one of the halves is an infinity or a NaN.</summary>
+    private static bool HasExponent31(ReadOnlySpan<ushort> halves)
+    {
+        foreach (ushort h in halves)
+            if ((h & 0x7C00) == 0x7C00) return true;
+        return false;
     }
 
     private struct Work
@@ -143,6 +157,7 @@ public sealed unsafe class WeightMatrix : IDisposable
         public int Steps;
         public int StepBytes;
         public int BlockBytes;
+        public int NotFinite;
         public delegate*<byte*, byte*, int, void> Pack;
     }
 }
