@@ -1,11 +1,12 @@
 using System.Runtime.Intrinsics.X86;
 using Coppice.Kernels.Formats;
+using Coppice.Kernels.Products;
 
 namespace Coppice.Kernels.Emitted;
 
 /// <summary>
 /// The emitted micro-kernels of one weight type: a panel, packed or unpacked, times 1 to <see cref="MaxRows"/> rows. They give the
-/// bits of <see cref="Products.IntegerTile{TFormat,TDot}"/>.
+/// bits of <see cref="IntegerTile{TFormat,TDot}"/>.
 /// </summary>
 internal sealed unsafe class EmittedTiles : IDisposable
 {
@@ -18,19 +19,37 @@ internal sealed unsafe class EmittedTiles : IDisposable
     private readonly ExecutableMemory _memory;
     private readonly nint[] _functions;
 
+    private static readonly Lazy<EmittedTiles?>[] All
+        = [.. Enumerable.Range(0, 1 + (int)TensorTypes.Supported.Max()).Select(type => new Lazy<EmittedTiles?>(() => TryCreate((TensorType)type, EmittedCode.IsAvailable)))];
+
     private EmittedTiles(TileLayout packed, ExecutableMemory memory, int[] starts)
     {
+        StepInputs = packed.StepInputs;
+        BlockBytes = packed.Small ? Block32.Bytes : Block256.Bytes;
         PackedStepBytes = packed.StepBytes;
         UnpackedStepBytes = packed.Unpacked().StepBytes;
         _memory = memory;
         _functions = Array.ConvertAll(starts, start => (nint)(memory.Address + start));
     }
 
+    /// <summary>Inputs of a step.</summary>
+    public int StepInputs { get; }
+
+    /// <summary>Bytes of the activations of a step.</summary>
+    public int BlockBytes { get; }
+
     /// <summary>Bytes of a step of a packed panel.</summary>
     public int PackedStepBytes { get; }
 
     /// <summary>Bytes of a step of an unpacked panel.</summary>
     public int UnpackedStepBytes { get; }
+
+    /// <summary>
+    /// The kernels of a type, emitted when they are first asked for and kept while the process lives; null where emitted code is not
+    /// available.
+    /// </summary>
+    /// <param name="type">A quantized type.</param>
+    public static EmittedTiles? Of(TensorType type) => All[(int)type].Value;
 
     /// <summary>Emits the kernels; null where emitted code is not available or the operating system refuses the pages.</summary>
     /// <param name="type">A quantized type.</param>
