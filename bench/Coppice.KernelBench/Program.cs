@@ -33,6 +33,8 @@ void Measure(TensorType type, int outputs, int[] rows)
 {
     using var source = new AlignedBuffer<byte>(TensorTypes.Bytes(type, Inputs) * outputs);
     FillBlocks(type, source.Span);
+    double packing = Clock.Best(1, () => WeightMatrix.Pack(type, outputs, Inputs, NativeBytes.Of(source), team).Dispose());
+    Console.WriteLine($"{type,-6} pack {outputs,7} | {packing * 1e3,7:f2} {source.Bytes / packing / 1e9,7:f1}");
     using WeightMatrix weights = WeightMatrix.Pack(type, outputs, Inputs, NativeBytes.Of(source), team);
     foreach (int count in rows)
     {

@@ -56,6 +56,7 @@ internal static unsafe class ActivationQuantizer
             BigBlock(work->Path, work->X + (i * 256), work->Block(i, Block256.Bytes));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Block(KernelPath path, float* x, byte* block)
     {
         uint largest = path == KernelPath.Scalar ? LargestScalar(x, 32) : LargestVector(x, 32);
@@ -79,6 +80,7 @@ internal static unsafe class ActivationQuantizer
         *(int*)(block + Block32.Start(7)) = Activations.Magic - (sum << 7);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void BigBlock(KernelPath path, float* x, byte* block)
     {
         uint largest = path == KernelPath.Scalar ? LargestScalar(x, 256) : LargestVector(x, 256);
@@ -105,6 +107,7 @@ internal static unsafe class ActivationQuantizer
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Keep(byte* block, int index, int sum)
     {
         ((float*)(block + Block256.Sums16))[index] = sum;
@@ -112,6 +115,7 @@ internal static unsafe class ActivationQuantizer
         ((int*)(block + Block256.Starts(5)))[index] = Activations.Magic - (sum << 5);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Inverse(uint largest, out float scale)
     {
         float value = BitConverter.UInt32BitsToSingle(largest);

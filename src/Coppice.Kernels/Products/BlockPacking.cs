@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Coppice.Kernels.Products;
 
 /// <summary>
@@ -6,6 +8,7 @@ namespace Coppice.Kernels.Products;
 /// </summary>
 internal static unsafe class BlockPacking
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q8_0(byte* block, byte* step, int lane)
     {
         Half(block, step, lane);
@@ -13,12 +16,14 @@ internal static unsafe class BlockPacking
             ((uint*)(step + 32))[(group * 16) + lane] = Group(block + 2, group) ^ 0x80808080;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_0(byte* block, byte* step, int lane)
     {
         Half(block, step, lane);
         Nibbles(block + 2, step + 32, lane);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_1(byte* block, byte* step, int lane)
     {
         Half(block, step, lane);
@@ -26,6 +31,7 @@ internal static unsafe class BlockPacking
         Nibbles(block + 4, step + 64, lane);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q5_0(byte* block, byte* step, int lane)
     {
         Half(block, step, lane);
@@ -33,6 +39,7 @@ internal static unsafe class BlockPacking
         FifthBits(block + 2, step + 32 + Planes.FoursBytes, lane);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q5_1(byte* block, byte* step, int lane)
     {
         Half(block, step, lane);
@@ -41,6 +48,7 @@ internal static unsafe class BlockPacking
         FifthBits(block + 4, step + 64 + Planes.FoursBytes, lane);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q4_K(byte* block, byte* step, int lane)
     {
         ScalesAndMinima(block, step, lane);
@@ -52,6 +60,7 @@ internal static unsafe class BlockPacking
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q5_K(byte* block, byte* step, int lane)
     {
         ScalesAndMinima(block, step, lane);
@@ -67,6 +76,7 @@ internal static unsafe class BlockPacking
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q6_K(byte* block, byte* step, int lane)
     {
         Half(block + 208, step, lane);
@@ -83,6 +93,7 @@ internal static unsafe class BlockPacking
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q3_K(byte* block, byte* step, int lane)
     {
         Half(block + 108, step, lane);
@@ -104,6 +115,7 @@ internal static unsafe class BlockPacking
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Q2_K(byte* block, byte* step, int lane)
     {
         Half(block + 80, step, lane);
@@ -117,11 +129,14 @@ internal static unsafe class BlockPacking
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Half(byte* source, byte* target, int lane) => ((ushort*)target)[lane] = *(ushort*)source;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint Group(byte* bytes, int group) => ((uint*)bytes)[group];
 
     /// <summary>The scales of a Q4_K or Q5_K block: 6 bits each, 8 scales and 8 minima in 12 bytes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void ScalesAndMinima(byte* block, byte* step, int lane)
     {
         Half(block, step, lane);
@@ -137,6 +152,7 @@ internal static unsafe class BlockPacking
     }
 
     /// <summary>A 32-input block's 16 bytes hold inputs 0 to 15 low and 16 to 31 high, which is how fours pair their groups.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Nibbles(byte* source, byte* plane, int lane)
     {
         for (int group = 0; group < 4; group++) ((uint*)plane)[(group * 16) + lane] = Group(source, group);
@@ -152,17 +168,20 @@ internal static unsafe class BlockPacking
     }
 
     /// <summary>32 bytes shifted right and masked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Spread(byte* source, int shift, uint mask, byte* codes)
     {
         for (int group = 0; group < 8; group++) ((uint*)codes)[group] = (Group(source, group) >> shift) & mask;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Fours(byte* codes, byte* plane, int lane)
     {
         for (int group = 0; group < 4; group++)
             ((uint*)plane)[(group * 16) + lane] = Group(codes, group) | (Group(codes, group + 4) << 4);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Twos(byte* codes, byte* plane, int lane)
     {
         for (int chunk = 0; chunk < 2; chunk++)
@@ -173,6 +192,7 @@ internal static unsafe class BlockPacking
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Ones(byte* codes, byte* plane, int lane)
     {
         uint bits = 0;

@@ -10,7 +10,7 @@ namespace Coppice.Kernels.Products;
 internal static unsafe class FloatProduct<TFormat>
     where TFormat : struct, IFloatFormat
 {
-    private const int WidenFrom = 8;
+    private const int WidenFrom = 16;
     private const int Lanes = FloatPanels.Lanes;
 
     /// <summary>y = x * weights^T.</summary>

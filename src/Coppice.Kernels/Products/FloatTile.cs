@@ -164,6 +164,7 @@ internal static unsafe class FloatTile<TFormat>
         float* x6 = x3 + (3 * xStride);
         for (nint i = 0; i < inputs; i++, x++, x3++, x6++)
         {
+            PanelPrefetch.Input(w, i, 32 * TFormat.ElementBytes);
             Vector512<float> k0 = TFormat.Load16(w, i * 32), k1 = TFormat.Load16(w, (i * 32) + 16);
             var v = Vector512.Create(*x);
             a0 = Avx512F.FusedMultiplyAdd(k0, v, a0);

@@ -128,6 +128,93 @@ internal static unsafe class IntegerTile<TFormat, TDot>
         z1.Store(y + yStride + 8);
     }
 
+    /// <summary>Four rows; parameters as for <see cref="Row2"/>. The sums of steps of 256 stay in memory: registers are taken.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Row4(byte* panel, int steps, byte* x, nint xStride, float* y, nint yStride)
+    {
+        Vector256<float> t0 = default, t1 = default, u0 = default, u1 = default, v0 = default, v1 = default, w0 = default, w1 = default;
+        byte* x3 = x + (3 * xStride);
+        if (Small) Load4(y, yStride, ref t0, ref t1, ref u0, ref u1, ref v0, ref v1, ref w0, ref w1);
+        for (int step = 0; step < steps; step++, panel += TFormat.StepBytes, x += BlockBytes, x3 += BlockBytes)
+        {
+            var scale = new StepFactors(panel);
+            for (int part = 0; part < Parts; part++)
+            {
+                PanelPrefetch.Part(panel, part, Parts, TFormat.StepBytes);
+                byte* c = x + CodesAt + (part * 32), c3 = x3 + CodesAt + (part * 32);
+                Vector256<int> a0 = Start(x, part, 0), a1 = a0, b0 = Start(x + xStride, part, 0), b1 = b0;
+                Vector256<int> d0 = Start(x + (2 * xStride), part, 0), d1 = d0, e0 = Start(x3, part, 0), e1 = e0;
+                Four4(panel, part, 0, c, c3, xStride, ref a0, ref a1, ref b0, ref b1, ref d0, ref d1, ref e0, ref e1);
+                if (TFormat.ScaleInputs == 16)
+                {
+                    Scale(panel, in scale, x, 2 * part, a0, a1, ref t0, ref t1);
+                    Scale(panel, in scale, x + xStride, 2 * part, b0, b1, ref u0, ref u1);
+                    Scale(panel, in scale, x + (2 * xStride), 2 * part, d0, d1, ref v0, ref v1);
+                    Scale(panel, in scale, x3, 2 * part, e0, e1, ref w0, ref w1);
+                    a0 = a1 = Start(x, part, 1);
+                    b0 = b1 = Start(x + xStride, part, 1);
+                    d0 = d1 = Start(x + (2 * xStride), part, 1);
+                    e0 = e1 = Start(x3, part, 1);
+                }
+
+                Four4(panel, part, 4, c, c3, xStride, ref a0, ref a1, ref b0, ref b1, ref d0, ref d1, ref e0, ref e1);
+                int index = TFormat.ScaleInputs == 16 ? (2 * part) + 1 : part;
+                Scale(panel, in scale, x, index, a0, a1, ref t0, ref t1);
+                Scale(panel, in scale, x + xStride, index, b0, b1, ref u0, ref u1);
+                Scale(panel, in scale, x + (2 * xStride), index, d0, d1, ref v0, ref v1);
+                Scale(panel, in scale, x3, index, e0, e1, ref w0, ref w1);
+            }
+
+            if (Small) continue;
+            Add(x, y, ref t0, ref t1);
+            Add(x + xStride, y + yStride, ref u0, ref u1);
+            Add(x + (2 * xStride), y + (2 * yStride), ref v0, ref v1);
+            Add(x3, y + (3 * yStride), ref w0, ref w1);
+        }
+
+        if (Small) Store4(y, yStride, t0, t1, u0, u1, v0, v1, w0, w1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Load4(
+        float* y, nint stride, ref Vector256<float> t0, ref Vector256<float> t1, ref Vector256<float> u0, ref Vector256<float> u1,
+        ref Vector256<float> v0, ref Vector256<float> v1, ref Vector256<float> w0, ref Vector256<float> w1)
+    {
+        t0 = Vector256.Load(y);
+        t1 = Vector256.Load(y + 8);
+        u0 = Vector256.Load(y + stride);
+        u1 = Vector256.Load(y + stride + 8);
+        v0 = Vector256.Load(y + (2 * stride));
+        v1 = Vector256.Load(y + (2 * stride) + 8);
+        w0 = Vector256.Load(y + (3 * stride));
+        w1 = Vector256.Load(y + (3 * stride) + 8);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store4(
+        float* y, nint stride, Vector256<float> t0, Vector256<float> t1, Vector256<float> u0, Vector256<float> u1,
+        Vector256<float> v0, Vector256<float> v1, Vector256<float> w0, Vector256<float> w1)
+    {
+        t0.Store(y);
+        t1.Store(y + 8);
+        u0.Store(y + stride);
+        u1.Store(y + stride + 8);
+        v0.Store(y + (2 * stride));
+        v1.Store(y + (2 * stride) + 8);
+        w0.Store(y + (3 * stride));
+        w1.Store(y + (3 * stride) + 8);
+    }
+
+    /// <summary>Adds a step's sums, scaled, to the result and clears them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(byte* x, float* y, ref Vector256<float> t0, ref Vector256<float> t1)
+    {
+        Vector256<float> xScale = Vector256.Create(*(float*)(x + Block256.Scale));
+        Fma.MultiplyAdd(t0, xScale, Vector256.Load(y)).Store(y);
+        Fma.MultiplyAdd(t1, xScale, Vector256.Load(y + 8)).Store(y + 8);
+        t0 = t1 = default;
+    }
+
     /// <summary>Where the integer sums of a part (or of one half of it, where scales cover 16 inputs) start.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Start(byte* x, int part, int half16)
@@ -223,6 +310,39 @@ internal static unsafe class IntegerTile<TFormat, TDot>
         a1 = TDot.Add(a1, w1, x0);
         b0 = TDot.Add(b0, w0, x1);
         b1 = TDot.Add(b1, w1, x1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Four4(
+        byte* step, int part, int group, byte* c, byte* c3, nint stride,
+        ref Vector256<int> a0, ref Vector256<int> a1, ref Vector256<int> b0, ref Vector256<int> b1,
+        ref Vector256<int> d0, ref Vector256<int> d1, ref Vector256<int> e0, ref Vector256<int> e1)
+    {
+        One4(step, part, group, c, c3, stride, ref a0, ref a1, ref b0, ref b1, ref d0, ref d1, ref e0, ref e1);
+        One4(step, part, group + 1, c, c3, stride, ref a0, ref a1, ref b0, ref b1, ref d0, ref d1, ref e0, ref e1);
+        One4(step, part, group + 2, c, c3, stride, ref a0, ref a1, ref b0, ref b1, ref d0, ref d1, ref e0, ref e1);
+        One4(step, part, group + 3, c, c3, stride, ref a0, ref a1, ref b0, ref b1, ref d0, ref d1, ref e0, ref e1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void One4(
+        byte* step, int part, int group, byte* c, byte* c3, nint stride,
+        ref Vector256<int> a0, ref Vector256<int> a1, ref Vector256<int> b0, ref Vector256<int> b1,
+        ref Vector256<int> d0, ref Vector256<int> d1, ref Vector256<int> e0, ref Vector256<int> e1)
+    {
+        Vector256<byte> w0 = TFormat.Codes(step, part, group, 0), w1 = TFormat.Codes(step, part, group, 1);
+        Vector256<sbyte> x = Spread(c + (4 * group));
+        a0 = TDot.Add(a0, w0, x);
+        a1 = TDot.Add(a1, w1, x);
+        x = Spread(c + stride + (4 * group));
+        b0 = TDot.Add(b0, w0, x);
+        b1 = TDot.Add(b1, w1, x);
+        x = Spread(c + (2 * stride) + (4 * group));
+        d0 = TDot.Add(d0, w0, x);
+        d1 = TDot.Add(d1, w1, x);
+        x = Spread(c3 + (4 * group));
+        e0 = TDot.Add(e0, w0, x);
+        e1 = TDot.Add(e1, w1, x);
     }
 
     /// <summary>The step's own factors, read once a step.</summary>

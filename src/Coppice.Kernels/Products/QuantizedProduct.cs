@@ -13,7 +13,7 @@ namespace Coppice.Kernels.Products;
 internal static unsafe class QuantizedProduct<TFormat>
     where TFormat : struct, IPanelFormat
 {
-    private const int UnpackFrom = 4;
+    private const int UnpackFrom = 8;
     private const int StretchInputs = 1024;
     private const int RowBytesToKeep = 512 << 10;
 
@@ -119,12 +119,19 @@ internal static unsafe class QuantizedProduct<TFormat>
         LastRows<UnpackedPanel<TFormat>, TDot>(stretch, steps, x, stride, tile.Rows - row, y, yStride);
     }
 
-    /// <summary>Up to three rows.</summary>
+    /// <summary>Rows that no larger tile took.</summary>
     private static void LastRows<TLayout, TDot>(byte* panel, int steps, byte* x, nint xStride, int rows, float* y, nint yStride)
         where TLayout : struct, IPanelFormat
         where TDot : struct, IByteDot
     {
-        if (rows >= 2)
+        if (rows >= 4)
+        {
+            IntegerTile<TLayout, TDot>.Row4(panel, steps, x, xStride, y, yStride);
+            x += 4 * xStride;
+            y += 4 * yStride;
+        }
+
+        if ((rows & 2) != 0)
         {
             IntegerTile<TLayout, TDot>.Row2(panel, steps, x, xStride, y, yStride);
             x += 2 * xStride;

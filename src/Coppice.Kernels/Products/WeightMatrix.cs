@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Coppice.Kernels.Formats;
 
 namespace Coppice.Kernels.Products;
@@ -105,6 +106,7 @@ public sealed unsafe class WeightMatrix : IDisposable
         _ => &BlockPacking.Q6_K,
     };
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackBlocks(void* state, int panel, int worker)
     {
         Work* work = (Work*)state;
@@ -116,6 +118,7 @@ public sealed unsafe class WeightMatrix : IDisposable
                 work->Pack(rows + (lane * work->RowBytes) + ((long)i * work->BlockBytes), step, lane);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackFloats(void* state, int panel, int worker)
     {
         const int Lanes = FloatPanels.Lanes;

@@ -7,6 +7,9 @@ namespace Coppice.Kernels.Tests.Products;
 /// <summary>Operands of products and the product in double precision to hold results against.</summary>
 internal static class ProductCase
 {
+    private const int Margin = 32;
+    private const float Untouched = -1.25e30f;
+
     public static WeightMatrix RandomWeights(TensorType type, int outputs, int inputs, WorkerTeam team, int seed)
         => Pack(type, outputs, inputs, RandomBlocks(type, outputs * inputs, seed), team);
 
@@ -54,15 +57,17 @@ internal static class ProductCase
     public static float[] Rows(int rows, int inputs, Func<int, float> value)
         => [.. Enumerable.Range(0, rows * inputs).Select(value)];
 
+    /// <summary>The product; checks that it writes all of its result and nothing around it.</summary>
     public static float[] Multiply(KernelPath path, bool vnni, WorkerTeam team, WeightMatrix weights, float[] x)
     {
         int rows = x.Length / weights.Inputs;
         using var operand = new ActivationRows(rows, weights.Inputs);
         operand.Load(x, rows, weights.Inputs);
-        var y = new float[rows * weights.Outputs];
-        y.AsSpan().Fill(float.NaN);
-        MatrixProduct.Multiply(path, vnni, team, weights, operand, y);
-        return y;
+        var around = new float[(rows * weights.Outputs) + (2 * Margin)];
+        around.AsSpan().Fill(Untouched);
+        MatrixProduct.Multiply(path, vnni, team, weights, operand, around.AsSpan()[Margin..^Margin]);
+        Assert.Equal(2 * Margin, around.Count(v => v == Untouched));
+        return around[Margin..^Margin];
     }
 
     public static void AssertBits(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
@@ -78,7 +83,7 @@ internal static class ProductCase
         var w = new float[outputs * inputs];
         BlockCodec.Decode(type, blocks, w);
         double[] q = Quantized(type, x);
-        // Codes times scales and minima cancel, so magnitudes count before the offset: at most 2^8 codes a weight.
+        // Float operations that a weight's product takes part in: one a scale, and a few around them.
         double chain = Math.Max(1, TensorTypes.BlockSize(type) == 1 ? inputs : (inputs / 16) + 16);
         for (int row = 0; row < rows; row++)
         {
