@@ -9,7 +9,7 @@ namespace Coppice.Kernels.Products;
 /// inputs, in any layout (4 rows: <see cref="UnpackedTile{TFormat,TDot}"/>).
 /// Per output and row, in ascending order of the inputs:
 /// <code>
-/// steps of 32:   y = fma(dot, scale * xScale, y); with minima: y = fma(minimum, xScaledSum, y)
+/// steps of 32:   y = fma(dot * scale, xScale, y); with minima: y = fma(minimum, xScaledSum, y)
 /// steps of 256:  t = 0; per scale: t = fma(dot, scale, t); with minima: t = fma(minimum, xSum, t); then y = fma(t, xScale, y)
 /// </code>
 /// where dot = sum of (code - offset) * activation over the inputs of one scale, an exact integer. This order is the same for any
@@ -230,15 +230,20 @@ internal static unsafe class IntegerTile<TFormat, TDot>
         ref Vector256<float> t0, ref Vector256<float> t1)
     {
         Vector256<float> scale0 = TFormat.Scales(step, index, 0, f.Scale0), scale1 = TFormat.Scales(step, index, 1, f.Scale1);
+        var magic = Vector256.Create(Activations.MagicFloat);
         if (Small)
         {
+            // (magic + dot) * scale - magic * scale: dot * scale with one rounding, because magic * scale is exact.
             Vector256<float> xScale = Vector256.Create(*(float*)(x + Block32.Scale));
-            scale0 *= xScale;
-            scale1 *= xScale;
+            t0 = Fma.MultiplyAdd(Fma.MultiplySubtract(a0.AsSingle(), scale0, scale0 * magic), xScale, t0);
+            t1 = Fma.MultiplyAdd(Fma.MultiplySubtract(a1.AsSingle(), scale1, scale1 * magic), xScale, t1);
+        }
+        else
+        {
+            t0 = Fma.MultiplyAdd(a0.AsSingle() - magic, scale0, t0);
+            t1 = Fma.MultiplyAdd(a1.AsSingle() - magic, scale1, t1);
         }
 
-        t0 = Fma.MultiplyAdd(a0.AsSingle() - Vector256.Create(Activations.MagicFloat), scale0, t0);
-        t1 = Fma.MultiplyAdd(a1.AsSingle() - Vector256.Create(Activations.MagicFloat), scale1, t1);
         if (!TFormat.HasMinima) return;
         int at = Small ? Block32.ScaledSum
             : (TFormat.ScaleInputs == 16 ? Block256.Sums16 : Block256.Sums32) + (4 * index);

@@ -1,3 +1,5 @@
+using Coppice.Kernels.Formats;
+
 namespace Coppice.Kernels.Products;
 
 /// <summary>
@@ -11,6 +13,7 @@ internal unsafe struct PanelWork
     private const int StreamBytesPerItem = 128 << 10;
     private const int ReusedPanelsPerItem = 8;
 
+    public TensorType Type;
     public byte* Panels;
     public long PanelBytes;
     public int PanelCount;
@@ -35,6 +38,7 @@ internal unsafe struct PanelWork
     /// <param name="y">[rows, outputs].</param>
     public PanelWork(WeightMatrix weights, int lanes, int stepInputs, int stepBytes, byte* x, nint xStride, int rows, float* y)
     {
+        Type = weights.Type;
         Panels = weights.Data;
         Lanes = lanes;
         Steps = weights.Inputs / stepInputs;

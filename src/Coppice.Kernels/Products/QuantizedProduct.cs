@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
+using Coppice.Kernels.Emitted;
+using Coppice.Kernels.Formats;
 
 namespace Coppice.Kernels.Products;
 
@@ -31,13 +33,14 @@ internal static unsafe class QuantizedProduct<TFormat>
         byte* blocks = TFormat.StepInputs == 32 ? x.Blocks32(path, team) : x.Blocks256(path, team);
         nint stride = x.BlockStride(TFormat.StepInputs);
         var work = new PanelWork(weights, 16, TFormat.StepInputs, TFormat.StepBytes, blocks, stride, x.Rows, y);
-        PanelWork.Run(team, work, reuse: x.Rows >= UnpackFrom, Body(path, vnni));
+        PanelWork.Run(team, work, reuse: x.Rows >= UnpackFrom, Body(path, vnni, weights.Type));
     }
 
-    private static delegate*<void*, int, int, void> Body(KernelPath path, bool vnni)
+    private static delegate*<void*, int, int, void> Body(KernelPath path, bool vnni, TensorType type)
     {
         if (path == KernelPath.Scalar) return &ScalarItem;
-        // AVX-512 has nothing wider to offer: 512-bit VNNI is not to be had as an intrinsic.
+        // 512-bit VNNI is not to be had as an intrinsic.
+        if (path == KernelPath.Avx512 && vnni && EmittedTiles.Of(type) is not null) return &EmittedProduct.Item;
         if (vnni && AvxVnni.IsSupported) return &Item<VnniDot>;
         return TFormat.FullBytes ? &Item<SignDot> : &Item<PairDot>;
     }

@@ -117,18 +117,19 @@ internal static unsafe class UnpackedTile<TFormat, TDot>
                 Vector256<float> magic = Vector256.Create(*(float*)(x + Activations.MagicAt));
                 if (small)
                 {
-                    Vector256<float> f = Vector256.Create(*(float*)x);
-                    t00 = Fma.MultiplyAdd(a00.AsSingle() - magic, s0 * f, t00);
-                    t01 = Fma.MultiplyAdd(a01.AsSingle() - magic, s1 * f, t01);
+                    // (magic + dot) * scale - magic * scale: dot * scale with one rounding, because magic * scale is exact.
+                    Vector256<float> m0 = s0 * magic, m1 = s1 * magic, f = Vector256.Create(*(float*)x);
+                    t00 = Fma.MultiplyAdd(Fma.MultiplySubtract(a00.AsSingle(), s0, m0), f, t00);
+                    t01 = Fma.MultiplyAdd(Fma.MultiplySubtract(a01.AsSingle(), s1, m1), f, t01);
                     f = Vector256.Create(*(float*)(x + xStride));
-                    t10 = Fma.MultiplyAdd(a10.AsSingle() - magic, s0 * f, t10);
-                    t11 = Fma.MultiplyAdd(a11.AsSingle() - magic, s1 * f, t11);
+                    t10 = Fma.MultiplyAdd(Fma.MultiplySubtract(a10.AsSingle(), s0, m0), f, t10);
+                    t11 = Fma.MultiplyAdd(Fma.MultiplySubtract(a11.AsSingle(), s1, m1), f, t11);
                     f = Vector256.Create(*(float*)(x + (2 * xStride)));
-                    t20 = Fma.MultiplyAdd(a20.AsSingle() - magic, s0 * f, t20);
-                    t21 = Fma.MultiplyAdd(a21.AsSingle() - magic, s1 * f, t21);
+                    t20 = Fma.MultiplyAdd(Fma.MultiplySubtract(a20.AsSingle(), s0, m0), f, t20);
+                    t21 = Fma.MultiplyAdd(Fma.MultiplySubtract(a21.AsSingle(), s1, m1), f, t21);
                     f = Vector256.Create(*(float*)x3);
-                    t30 = Fma.MultiplyAdd(a30.AsSingle() - magic, s0 * f, t30);
-                    t31 = Fma.MultiplyAdd(a31.AsSingle() - magic, s1 * f, t31);
+                    t30 = Fma.MultiplyAdd(Fma.MultiplySubtract(a30.AsSingle(), s0, m0), f, t30);
+                    t31 = Fma.MultiplyAdd(Fma.MultiplySubtract(a31.AsSingle(), s1, m1), f, t31);
                 }
                 else
                 {

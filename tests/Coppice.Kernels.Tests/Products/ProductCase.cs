@@ -157,7 +157,7 @@ internal static class ProductCase
         return error;
     }
 
-    private static void SetScales(TensorType type, byte[] blocks, Func<Half> scale)
+    public static void SetScales(TensorType type, byte[] blocks, Func<Half> scale)
     {
         int[] at = type switch
         {

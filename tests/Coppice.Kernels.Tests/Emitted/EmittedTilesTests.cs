@@ -1,0 +1,221 @@
+using Coppice.Kernels.Emitted;
+using Coppice.Kernels.Formats;
+using Coppice.Kernels.Products;
+using Coppice.Kernels.Tests.Products;
+
+namespace Coppice.Kernels.Tests.Emitted;
+
+public sealed class EmittedTilesTests
+{
+    public static TheoryData<TensorType> Types => [.. TensorTypes.Supported.Where(type => TensorTypes.BlockSize(type) > 1)];
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Every_row_count_and_length_gives_the_scalar_bits(TensorType type)
+    {
+        int block = TensorTypes.BlockSize(type);
+        foreach (int inputs in new[] { block, 2 * block, 5 * block })
+        {
+            float[] x = ProductCase.RandomRows(EmittedTiles.MaxRows, inputs, seed: inputs);
+            AssertSame(type, inputs, ProductCase.RandomBlocks(type, 16 * inputs, seed: 3), x);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Extreme_codes_and_activations_are_exact(TensorType type)
+    {
+        int inputs = 2 * TensorTypes.BlockSize(type);
+        foreach (byte fill in new byte[] { 0x00, 0xFF, 0x80, 0x7F, 0x0F, 0xF0 })
+        {
+            byte[] blocks = ProductCase.FilledBlocks(type, 16 * inputs, fill);
+            foreach (Func<int, float> value in new Func<int, float>[] { _ => 1, _ => -1, i => i % 2 == 0 ? 1 : -1, _ => 0 })
+                AssertSame(type, inputs, blocks, ProductCase.Rows(EmittedTiles.MaxRows, inputs, value));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Half_scales_of_every_size_are_widened_exactly(TensorType type)
+    {
+        int inputs = TensorTypes.BlockSize(type);
+        byte[] blocks = ProductCase.RandomBlocks(type, 16 * inputs, seed: 4);
+        var random = new Random(5);
+        ProductCase.SetScales(type, blocks, () => BitConverter.UInt16BitsToHalf((ushort)(random.Next(0x7C00) | (random.Next(2) << 15))));
+        AssertSame(type, inputs, blocks, ProductCase.RandomRows(EmittedTiles.MaxRows, inputs, seed: 6));
+    }
+
+    [Fact]
+    public void What_is_not_finite_in_a_row_shows_in_its_results_and_nowhere_else()
+    {
+        float[] x = ProductCase.RandomRows(3, 512, seed: 2);
+        x[512 + 300] = float.PositiveInfinity;
+        foreach (TensorType type in Types)
+        {
+            using Case it = new(type, 512, ProductCase.RandomBlocks(type, 16 * 512, seed: 1), x);
+            float[] y = it.Emitted(unpacked: false, rows: 3);
+            Assert.All(y[..16], v => Assert.True(float.IsFinite(v)));
+            Assert.All(y[16..32], v => Assert.True(float.IsNaN(v)));
+            Assert.All(y[32..], v => Assert.True(float.IsFinite(v)));
+        }
+    }
+
+    [Fact]
+    public void Forbidden_code_is_not_emitted()
+    {
+        Assert.False(EmittedCode.Allowed("0"));
+        Assert.True(EmittedCode.Allowed(null));
+        Assert.True(EmittedCode.Allowed("1"));
+        Assert.Null(EmittedTiles.TryCreate(TensorType.Q8_0, available: false));
+    }
+
+    [Fact]
+    public unsafe void Loaded_code_can_be_called()
+    {
+        if (!ExecutableMemory.Supported) Assert.Skip("needs Linux on x64");
+        byte[] fortyTwo = [0xB8, 42, 0, 0, 0, 0xC3]; // mov eax, 42; ret
+        using ExecutableMemory? memory = ExecutableMemory.TryLoad(fortyTwo);
+        if (memory is null) Assert.Skip("the operating system refuses executable pages");
+        Assert.Equal(42, ((delegate* unmanaged<int>)memory.Address)());
+        memory.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => (nint)memory.Address);
+    }
+
+    private static void AssertSame(TensorType type, int inputs, byte[] blocks, float[] x)
+    {
+        using Case it = new(type, inputs, blocks, x);
+        it.AssertUnpackedAlike();
+        float[] expected = it.Scalar();
+        for (int rows = 1; rows <= EmittedTiles.MaxRows; rows++)
+        {
+            ProductCase.AssertBits(expected.AsSpan(0, rows * 16), it.Emitted(unpacked: false, rows));
+            ProductCase.AssertBits(expected.AsSpan(0, rows * 16), it.Emitted(unpacked: true, rows));
+        }
+    }
+
+    /// <summary>One panel times some rows, by the scalar and by the emitted kernel. Sums start from numbers other than zero.</summary>
+    private sealed unsafe class Case : IDisposable
+    {
+        private const int YStride = 20;
+        private readonly WorkerTeam _team = new(1);
+        private readonly WeightMatrix _weights;
+        private readonly ActivationRows _x;
+        private readonly EmittedTiles _tiles;
+        private readonly AlignedBuffer<byte> _unpacked;
+        private readonly bool _small;
+        private readonly byte* _blocks;
+        private readonly nint _stride;
+
+        public Case(TensorType type, int inputs, byte[] blocks, float[] x)
+        {
+            if (!EmittedCode.IsAvailable) Assert.Skip("needs Linux on x64, AVX512_VNNI and COPPICE_EMIT other than 0");
+            EmittedTiles? tiles = EmittedTiles.TryCreate(type, available: true);
+            if (tiles is null) Assert.Skip("the operating system refuses executable pages");
+            _tiles = tiles;
+            _weights = ProductCase.Pack(type, 16, inputs, blocks, _team);
+            _x = new ActivationRows(x.Length / inputs, inputs);
+            _x.Load(x, x.Length / inputs, inputs);
+            _small = TensorTypes.BlockSize(type) == 32;
+            _blocks = _small ? _x.Blocks32(KernelPath.Scalar, _team) : _x.Blocks256(KernelPath.Scalar, _team);
+            _stride = _x.BlockStride(TensorTypes.BlockSize(type));
+            _unpacked = new AlignedBuffer<byte>(Steps * (long)TileLayout.Packed(type).Unpacked().StepBytes);
+            Visit(new Unpacker());
+        }
+
+        private int Steps => _weights.Inputs / TensorTypes.BlockSize(_weights.Type);
+
+        public void AssertUnpackedAlike()
+        {
+            using var unpacked = new AlignedBuffer<byte>(_unpacked.Length);
+            _tiles.Unpack(_weights.Data, unpacked.Pointer, Steps);
+            Assert.True(_unpacked.Span.SequenceEqual(unpacked.Span), "unpacked differently");
+        }
+
+        public float[] Scalar()
+        {
+            float[] y = Sums(_x.Rows);
+            fixed (float* p = y) Visit(new Scalars { Y = p });
+            return Compact(y, _x.Rows);
+        }
+
+        public float[] Emitted(bool unpacked, int rows)
+        {
+            float[] y = Sums(rows);
+            fixed (float* p = y)
+            {
+                var call = new TileCall
+                {
+                    Panel = unpacked ? _unpacked.Pointer : _weights.Data,
+                    X = _blocks,
+                    XStride = _stride,
+                    Y = p,
+                    YStride = YStride * sizeof(float),
+                    Steps = Steps,
+                };
+                if (unpacked) _tiles.Unpacked(rows, &call);
+                else _tiles.Packed(rows, &call);
+            }
+
+            for (int i = 0; i < y.Length; i++) if (i % YStride >= 16) Assert.Equal(i, y[i]);
+            return Compact(y, rows);
+        }
+
+        public void Dispose()
+        {
+            _unpacked.Dispose();
+            _tiles.Dispose();
+            _weights.Dispose();
+            _x.Dispose();
+            _team.Dispose();
+        }
+
+        private static float[] Sums(int rows) => [.. Enumerable.Range(0, rows * YStride).Select(i => (float)i)];
+
+        private static float[] Compact(float[] y, int rows)
+            => [.. Enumerable.Range(0, rows).SelectMany(row => y.Skip(row * YStride).Take(16))];
+
+        private void Visit<TVisitor>(TVisitor visitor)
+            where TVisitor : IVisitor
+        {
+            switch (_weights.Type)
+            {
+                case TensorType.Q8_0: visitor.Visit<PanelQ8_0>(this); break;
+                case TensorType.Q4_0: visitor.Visit<PanelQ4_0>(this); break;
+                case TensorType.Q4_1: visitor.Visit<PanelQ4_1>(this); break;
+                case TensorType.Q5_0: visitor.Visit<PanelQ5_0>(this); break;
+                case TensorType.Q5_1: visitor.Visit<PanelQ5_1>(this); break;
+                case TensorType.Q2_K: visitor.Visit<PanelQ2_K>(this); break;
+                case TensorType.Q3_K: visitor.Visit<PanelQ3_K>(this); break;
+                case TensorType.Q4_K: visitor.Visit<PanelQ4_K>(this); break;
+                case TensorType.Q5_K: visitor.Visit<PanelQ5_K>(this); break;
+                case TensorType.Q6_K: visitor.Visit<PanelQ6_K>(this); break;
+                default: throw new InvalidOperationException($"{_weights.Type}");
+            }
+        }
+
+        private interface IVisitor
+        {
+            void Visit<TFormat>(Case it)
+                where TFormat : struct, IPanelFormat;
+        }
+
+        private readonly struct Scalars : IVisitor
+        {
+            public float* Y { get; init; }
+
+            public void Visit<TFormat>(Case it)
+                where TFormat : struct, IPanelFormat
+                => ScalarTile<TFormat>.Rows(it._weights.Data, it.Steps, it._blocks, it._stride, it._x.Rows, Y, YStride);
+        }
+
+        private readonly struct Unpacker : IVisitor
+        {
+            public void Visit<TFormat>(Case it)
+                where TFormat : struct, IPanelFormat
+            {
+                Assert.Equal(UnpackedPanel<TFormat>.StepBytes, TileLayout.Packed(it._weights.Type).Unpacked().StepBytes);
+                UnpackedPanel<TFormat>.Unpack(it._weights.Data, it.Steps, it._unpacked.Pointer);
+            }
+        }
+    }
+}
