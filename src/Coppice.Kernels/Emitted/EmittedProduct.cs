@@ -73,6 +73,7 @@ internal static unsafe class EmittedProduct
     }
 
     /// <summary>All rows, cut into even tiles, times a stretch of all panels.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Multiply(
         EmittedTiles tiles, bool unpacked, PanelWork* work, PanelWork.Tile tile, Stretch stretch, byte* panels, nint panelBytes, float* sums)
     {
@@ -102,6 +103,7 @@ internal static unsafe class EmittedProduct
     }
 
     /// <summary>Copies the sums, [tiles, panels, rows of the tile, lanes], into the result.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Keep(PanelWork* work, PanelWork.Tile tile, float* sums)
     {
         int count = (tile.Rows + EmittedTiles.MaxRows - 1) / EmittedTiles.MaxRows;

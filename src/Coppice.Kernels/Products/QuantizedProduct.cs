@@ -8,7 +8,8 @@ namespace Coppice.Kernels.Products;
 /// <summary>
 /// A product with quantized weights. Few rows take the packed panels as they stream in from memory. From
 /// <see cref="UnpackFrom"/> rows on, a stretch of a panel is unpacked into a buffer that stays in the first cache and multiplied
-/// with all rows of the item, which stay in the second: whole rows where they fit, otherwise the stretch of them. All ways do the same operations in the same order.
+/// with all rows of the item, which stay in the second: whole rows where they fit, otherwise the stretch of them.
+/// Where code can be emitted, <see cref="EmittedProduct"/> runs the items. All ways do the same operations in the same order.
 /// </summary>
 internal static unsafe class QuantizedProduct<TFormat>
     where TFormat : struct, IPanelFormat

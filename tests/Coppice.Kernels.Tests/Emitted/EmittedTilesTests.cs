@@ -1,6 +1,7 @@
 using Coppice.Kernels.Emitted;
 using Coppice.Kernels.Formats;
 using Coppice.Kernels.Products;
+using Coppice.Kernels.Tests.Elementwise;
 using Coppice.Kernels.Tests.Products;
 
 namespace Coppice.Kernels.Tests.Emitted;
@@ -57,6 +58,19 @@ public sealed class EmittedTilesTests
             Assert.All(y[..16], v => Assert.True(float.IsFinite(v)));
             Assert.All(y[16..32], v => Assert.True(float.IsNaN(v)));
             Assert.All(y[32..], v => Assert.True(float.IsFinite(v)));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
+    public void Nothing_is_read_or_written_past_the_operands(TensorType type)
+    {
+        int inputs = 2 * TensorTypes.BlockSize(type);
+        using Case it = new(type, inputs, ProductCase.RandomBlocks(type, 16 * inputs, seed: 7), ProductCase.RandomRows(EmittedTiles.MaxRows, inputs, seed: 8));
+        foreach (int rows in new[] { 1, 2, 5, 10, 11, 12 })
+        {
+            ProductCase.AssertBits(it.Emitted(unpacked: false, rows), it.Guarded(unpacked: false, rows));
+            ProductCase.AssertBits(it.Emitted(unpacked: true, rows), it.Guarded(unpacked: true, rows));
         }
     }
 
@@ -158,6 +172,32 @@ public sealed class EmittedTilesTests
 
             for (int i = 0; i < y.Length; i++) if (i % YStride >= 16) Assert.Equal(i, y[i]);
             return Compact(y, rows);
+        }
+
+        /// <summary>As <see cref="Emitted"/>, with operands that end where pages without access begin.</summary>
+        public float[] Guarded(bool unpacked, int rows)
+        {
+            int panelFloats = (int)(unpacked ? _unpacked.Length : _weights.Bytes) / sizeof(float);
+            int xFloats = (int)(((rows - 1) * _stride) + (Steps * (_small ? Block32.Bytes : Block256.Bytes))) / sizeof(float);
+            using var panel = new GuardedFloats(new Span<float>(unpacked ? _unpacked.Pointer : _weights.Data, panelFloats));
+            using var x = new GuardedFloats(new Span<float>(_blocks, xFloats));
+            using var sums = new GuardedFloats(Sums(rows).AsSpan(0, ((rows - 1) * YStride) + 16));
+            fixed (float* panelPointer = panel.Span, xPointer = x.Span, y = sums.Span)
+            {
+                var call = new TileCall
+                {
+                    Panel = (byte*)panelPointer,
+                    X = (byte*)xPointer,
+                    XStride = _stride,
+                    Y = y,
+                    YStride = YStride * sizeof(float),
+                    Steps = Steps,
+                };
+                if (unpacked) _tiles.Unpacked(rows, &call);
+                else _tiles.Packed(rows, &call);
+            }
+
+            return Compact(sums.Span.ToArray(), rows);
         }
 
         public void Dispose()
