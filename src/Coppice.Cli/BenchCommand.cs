@@ -40,7 +40,7 @@ internal static class BenchCommand
                 cancelled = true;
             }
 
-            if (asJson) JsonOutput.Write(output, new BenchReport(rows), RunJson.Readable.BenchReport);
+            if (asJson) JsonOutput.Write(output, new BenchReport(rows), CommandJson.Readable.BenchReport);
             return cancelled ? ExitCode.Interrupted : ExitCode.Good;
         });
         return command;

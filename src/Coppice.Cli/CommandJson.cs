@@ -7,17 +7,22 @@ using System.Text.Json.Serialization.Metadata;
 namespace Coppice.Cli;
 
 /// <summary>The documents that <c>--json</c> writes.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(TokenizeReport))]
 [JsonSerializable(typeof(InspectReport))]
+[JsonSerializable(typeof(SampleReport))]
+[JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(PerplexityReport))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {
     // Built by hand for the encoder, which keeps letters outside ASCII readable; the output is no part of a web page.
     public static CommandJson Readable { get; } = new(new JsonSerializerOptions
     {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        // A sample without tokens has the mean log-probability -infinity.
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
     });
 }
 

@@ -97,7 +97,7 @@ internal static class PerplexityCommand
     {
         if (asJson)
         {
-            JsonOutput.Write(output, report, RunJson.Readable.PerplexityReport);
+            JsonOutput.Write(output, report, CommandJson.Readable.PerplexityReport);
             return;
         }
 

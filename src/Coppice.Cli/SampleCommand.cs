@@ -42,7 +42,7 @@ internal static class SampleCommand
             var run = new SampleRun(request.Samples);
             bool cancelled = await SampleProgress.RunAsync(error, engine, request, run, cancel);
             var output = new SampleOutput(engine, options, request, run);
-            if (parsed.GetValue(json)) JsonOutput.Write(parsed.InvocationConfiguration.Output, output.Report(name.Text), RunJson.Readable.SampleReport);
+            if (parsed.GetValue(json)) JsonOutput.Write(parsed.InvocationConfiguration.Output, output.Report(name.Text), CommandJson.Readable.SampleReport);
             else output.WriteText(parsed.InvocationConfiguration.Output);
             return cancelled ? ExitCode.Interrupted : ExitCode.Good;
         });

@@ -1,6 +1,3 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Coppice.Kernels.Attention;
 
 namespace Coppice.Cli;
@@ -46,21 +43,6 @@ internal sealed record SampleMemory(long ContextKvBytes, long BranchKvBytes, lon
 
 /// <summary>Bytes that attention read, counted; null where the work was cancelled before the count was handed out.</summary>
 internal sealed record SampleTraffic(string Attention, long Steps, long? ContextKvBytesRead, long? BranchKvBytesRead);
-
-/// <summary>The documents of <c>sample</c>, <c>bench</c> and <c>perplexity</c>.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
-[JsonSerializable(typeof(SampleReport))]
-[JsonSerializable(typeof(BenchReport))]
-[JsonSerializable(typeof(PerplexityReport))]
-internal sealed partial class RunJson : JsonSerializerContext
-{
-    public static RunJson Readable { get; } = new(new JsonSerializerOptions
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-    });
-}
 
 /// <summary>Names as the command spells them.</summary>
 internal static class Spelling

@@ -33,7 +33,7 @@ public sealed unsafe partial class AlignedBuffer<T> : IDisposable
         // A vector load at the end may reach past the last element, so a cache line is added.
         nuint taken = (bytes + CacheLine + alignment - 1) / alignment * alignment;
         _pointer = (T*)NativeMemory.AlignedAlloc(taken, alignment);
-        if (bytes >= HugePage) HugePages.Advise(_pointer, taken);
+        if (bytes >= HugePage) MemoryAdvice.UseHugePages(_pointer, taken);
         if (zeroed) NativeMemory.Clear(_pointer, taken);
         Length = length;
     }
@@ -89,14 +89,26 @@ public sealed unsafe partial class AlignedBuffer<T> : IDisposable
     private static void ThrowDisposed() => throw new ObjectDisposedException(nameof(AlignedBuffer<>));
 }
 
-/// <summary>Asks the operating system for 2 MiB pages (Linux <c>madvise</c>); elsewhere it does nothing.</summary>
-internal static unsafe partial class HugePages
+/// <summary>What the operating system is told about ranges of memory (Linux <c>madvise</c>); elsewhere it does nothing.</summary>
+internal static unsafe partial class MemoryAdvice
 {
-    private const int MadvHugePage = 14;
+    private const int DontNeed = 4;
+    private const int HugePage = 14;
 
-    public static void Advise(void* address, nuint bytes)
+    /// <summary>Asks for 2 MiB pages.</summary>
+    public static void UseHugePages(void* address, nuint bytes)
     {
-        if (OperatingSystem.IsLinux()) _ = MAdvise(address, bytes, MadvHugePage);
+        if (OperatingSystem.IsLinux()) _ = MAdvise(address, bytes, HugePage);
+    }
+
+    /// <summary>Lets go of the whole pages of a range of a mapped file; a later read brings them back.</summary>
+    public static void Drop(void* address, nuint bytes)
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        nuint page = (nuint)Environment.SystemPageSize;
+        nuint start = ((nuint)address + page - 1) / page * page;
+        nuint end = ((nuint)address + bytes) / page * page;
+        if (end > start) _ = MAdvise((void*)start, end - start, DontNeed);
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

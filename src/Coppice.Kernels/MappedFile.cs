@@ -74,6 +74,16 @@ public sealed unsafe class MappedFile : IDisposable
     /// <summary>The file's bytes, valid until <see cref="Dispose"/>.</summary>
     public NativeBytes Bytes => new(_pointer, Length);
 
+    /// <summary>Lets go of the memory that a range of the file takes; a later read brings it back from the file.</summary>
+    /// <param name="start">First byte.</param>
+    /// <param name="length">How many.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The range leaves the file.</exception>
+    public void Drop(long start, long length)
+    {
+        NativeBytes range = Bytes.Slice(start, length);
+        MemoryAdvice.Drop(range.Pointer, (nuint)length);
+    }
+
     /// <summary>Unmaps the file.</summary>
     public void Dispose()
     {

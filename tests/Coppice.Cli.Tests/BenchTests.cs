@@ -20,7 +20,7 @@ public sealed class BenchTests
             ["prompt_tokens", "samples", "tokens", "attention", "prefill_tokens_per_second", "ms_per_step", "decode_tokens_per_second",
                 "kv_bytes_read_per_step", "kv_bytes_formula", "peak_rss_bytes"],
             first.EnumerateObject().Select(property => property.Name));
-        IReadOnlyList<BenchRow> rows = JsonSerializer.Deserialize(run.Output, RunJson.Readable.BenchReport)!.Rows;
+        IReadOnlyList<BenchRow> rows = JsonSerializer.Deserialize(run.Output, CommandJson.Readable.BenchReport)!.Rows;
         Assert.Equal(12, rows.Count);
         Assert.All(rows, row => Assert.Equal(row.KvBytesFormula, row.KvBytesReadPerStep));
         Assert.All(rows, row => Assert.True(row.MsPerStep > 0 && row.PrefillTokensPerSecond > 0 && row.DecodeTokensPerSecond > 0));

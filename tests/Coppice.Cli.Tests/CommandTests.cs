@@ -47,13 +47,13 @@ public sealed class CommandTests
         JsonElement root = document.RootElement;
         Assert.Equal("qwen3", root.GetProperty("architecture").GetString());
         Assert.Equal(2, root.GetProperty("layers").GetInt32());
-        Assert.Equal(128, root.GetProperty("keyLength").GetInt32());
+        Assert.Equal(128, root.GetProperty("key_length").GetInt32());
         Assert.Equal(512, root.GetProperty("vocabulary").GetProperty("tokens").GetInt32());
-        Assert.False(root.GetProperty("hasChatTemplate").GetBoolean());
+        Assert.False(root.GetProperty("has_chat_template").GetBoolean());
         // 2 layers x 2 KV heads x (128 + 128) elements x 2 bytes.
-        Assert.Equal(2 * 2 * 256 * 2, root.GetProperty("kvBytesPerTokenF16").GetInt64());
+        Assert.Equal(2 * 2 * 256 * 2, root.GetProperty("kv_bytes_per_token_f16").GetInt64());
         JsonElement[] tensors = [.. root.GetProperty("tensors").EnumerateArray()];
-        Assert.Equal(root.GetProperty("tensorBytes").GetInt64(), tensors.Sum(tensor => tensor.GetProperty("bytes").GetInt64()));
+        Assert.Equal(root.GetProperty("tensor_bytes").GetInt64(), tensors.Sum(tensor => tensor.GetProperty("bytes").GetInt64()));
         Assert.Equal(
             root.GetProperty("parameters").GetInt64(),
             tensors.Sum(tensor => tensor.GetProperty("dimensions").EnumerateArray().Aggregate(1L, (product, size) => product * size.GetInt64())));

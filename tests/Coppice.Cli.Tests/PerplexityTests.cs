@@ -12,7 +12,7 @@ public sealed class PerplexityTests
         await File.WriteAllTextAsync(folder["text.txt"], text);
         CommandRun run = await CommandRun.Of("perplexity", "-m", TestData.Stories(), "-f", folder["text.txt"], "--context", "32", "--threads", "1", "--json");
         Assert.Equal((0, ""), (run.Code, run.Error));
-        PerplexityReport report = JsonSerializer.Deserialize(run.Output, RunJson.Readable.PerplexityReport)!;
+        PerplexityReport report = JsonSerializer.Deserialize(run.Output, CommandJson.Readable.PerplexityReport)!;
 
         using Engine engine = Engine.Load(TestData.Stories(), new EngineOptions { Threads = 1 });
         int[] tokens = engine.Tokenizer.Encode(text);

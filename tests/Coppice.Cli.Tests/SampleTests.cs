@@ -154,7 +154,7 @@ public sealed class SampleTests
         return Parse(run);
     }
 
-    private static SampleReport Parse(CommandRun run) => JsonSerializer.Deserialize(run.Output, RunJson.Readable.SampleReport)!;
+    private static SampleReport Parse(CommandRun run) => JsonSerializer.Deserialize(run.Output, CommandJson.Readable.SampleReport)!;
 
     private static int[][] Choices(SampleReport report) => [.. report.Choices.Select(choice => choice.TokenIds.ToArray())];
 

@@ -72,7 +72,9 @@ internal sealed class WeightLoader(GgufFile file, ModelConfig config, WorkerTeam
     public Linear Linear(string name, int outputs, int inputs)
     {
         GgufTensor tensor = Matrix(name + ".weight", outputs, inputs);
-        return new Linear(Pack(tensor.Type, outputs, inputs, file.Data(tensor)), OptionalVector(name + ".bias", outputs));
+        WeightMatrix weights = Pack(tensor.Type, outputs, inputs, file.Data(tensor));
+        file.Drop(tensor);
+        return new Linear(weights, OptionalVector(name + ".bias", outputs));
     }
 
     public float[]? OptionalVector(string name, int length) => file.TryGetTensor(name, out _) ? Vector(name, length) : null;
@@ -101,6 +103,7 @@ internal sealed class WeightLoader(GgufFile file, ModelConfig config, WorkerTeam
             row += outputs[i];
         }
 
+        file.Drop(tensor);
         return parts;
     }
 

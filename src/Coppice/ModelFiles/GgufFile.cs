@@ -90,6 +90,15 @@ public sealed class GgufFile : IDisposable
         return _map.Bytes.Slice(tensor.Offset, tensor.Bytes);
     }
 
+    /// <summary>Lets go of the memory that a tensor's bytes take; reading them again brings them back from the file.</summary>
+    /// <param name="tensor">A tensor of this file.</param>
+    /// <exception cref="ArgumentException">The tensor is another file's.</exception>
+    public void Drop(GgufTensor tensor)
+    {
+        _ = Data(tensor);
+        _map.Drop(tensor.Offset, tensor.Bytes);
+    }
+
     /// <summary>Closes the file; the tensors' data is then gone.</summary>
     public void Dispose()
     {
