@@ -60,6 +60,7 @@ public sealed unsafe class MappedFile : IDisposable
     public MappedFile(string path)
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+        if (!stream.CanSeek) throw new IOException($"{path}: expected a file, found a pipe or a device");
         Length = stream.Length;
         if (Length == 0) return;
         _file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);

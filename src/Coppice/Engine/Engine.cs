@@ -24,7 +24,7 @@ public sealed class Engine : IDisposable
     private readonly KvStore _kv;
     private readonly Decoder _decoder;
     private readonly StepLoop _loop;
-    private bool _disposed;
+    private int _disposal;
 
     private Engine(ModelWeights weights, Tokenizer tokenizer, WorkerTeam team, KernelPath path, EngineOptions options)
     {
@@ -35,11 +35,23 @@ public sealed class Engine : IDisposable
         ContextLength = model.Architecture.Positions == PositionKind.Learned
             ? Math.Min(options.ContextLength ?? natural, model.ContextLength)
             : options.ContextLength ?? natural;
-        _kv = new KvStore(model.Layers, model.KvHeads, model.HeadDim, options.KvType, PagesToTake(model, options));
-        Pool = new PagePool(_kv, options.PoisonFreedPages);
-        _decoder = new Decoder(weights, _kv, team, path, options.MaxBranches + options.PrefillChunk, ContextLength);
-        _loop = new StepLoop(_decoder, Pool, model, tokenizer.EndOfGenerationIds, path, options);
+        CheckBranches(model, options);
+        try
+        {
+            _kv = new KvStore(model.Layers, model.KvHeads, model.HeadDim, options.KvType, PagesToTake(model, options));
+            Pool = new PagePool(_kv, options.PoisonFreedPages);
+            _decoder = new Decoder(weights, _kv, team, path, options.MaxBranches + options.PrefillChunk, ContextLength);
+            _loop = new StepLoop(_decoder, Pool, model, tokenizer, path, options);
+        }
+        catch
+        {
+            _decoder?.Dispose();
+            _kv?.Dispose();
+            throw;
+        }
     }
+
+    private bool IsDisposed => Volatile.Read(ref _disposal) == 1;
 
     /// <summary>The model's sizes.</summary>
     public ModelConfig Model => _weights.Config;
@@ -112,8 +124,8 @@ public sealed class Engine : IDisposable
     public IAsyncEnumerable<GenerationEvent> StreamAsync(GenerationRequest request, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return Events(MakeGroup(request), cancellation);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        return Events(request, Checked(request), cancellation);
     }
 
     /// <summary>Samples continuations and returns them ranked: <see cref="StreamAsync"/>, folded.</summary>
@@ -132,10 +144,11 @@ public sealed class Engine : IDisposable
     public async Task<IReadOnlyList<float>> ScoreAsync(IReadOnlyList<int> tokens, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         RequestRejectedException.CheckRange("tokens", tokens.Count, 2, ContextLength);
         int[] ids = [.. tokens];
         CheckTokens(ids);
+        CheckPages(SampleGroup.PagesFor(ids.Length, 0, 1));
         SampleGroup group = SampleGroup.ForScoring(ids);
         Submit(group);
         try
@@ -154,8 +167,7 @@ public sealed class Engine : IDisposable
     /// <summary>Ends all requests and returns all memory.</summary>
     public void Dispose()
     {
-        if (_disposed) return;
-        _disposed = true;
+        if (Interlocked.Exchange(ref _disposal, 1) == 1) return;
         _loop.Dispose();
         _decoder.Dispose();
         _kv.Dispose();
@@ -164,8 +176,10 @@ public sealed class Engine : IDisposable
     }
 
     private async IAsyncEnumerable<GenerationEvent> Events(
-        SampleGroup group, [EnumeratorCancellation] CancellationToken cancellation)
+        GenerationRequest request, int[] prompt, [EnumeratorCancellation] CancellationToken cancellation)
     {
+        // Made here, so that each enumeration is a run of its own.
+        SampleGroup group = MakeGroup(request, prompt);
         Submit(group);
         var texts = new BranchReader[group.Branches.Length];
         for (int i = 0; i < texts.Length; i++) texts[i] = new BranchReader(group.Branches[i], Tokenizer);
@@ -197,7 +211,9 @@ public sealed class Engine : IDisposable
         }
     }
 
-    private SampleGroup MakeGroup(GenerationRequest request)
+    /// <summary>Checks a request before memory is taken for it.</summary>
+    /// <returns>The prompt's tokens.</returns>
+    private int[] Checked(GenerationRequest request)
     {
         int[] prompt = request.Prompt is { } text ? Tokenizer.Encode(text) : [.. request.PromptTokens!];
         RequestRejectedException.CheckRange("samples", request.Samples, 1, _options.MaxBranches);
@@ -213,6 +229,12 @@ public sealed class Engine : IDisposable
         CheckTokens(prompt);
         request.Sampling.CheckVocabulary(Model.Vocabulary);
         request.Ranking.Validate();
+        CheckPages(SampleGroup.PagesFor(prompt.Length, request.Samples, request.MaxTokens));
+        return prompt;
+    }
+
+    private SampleGroup MakeGroup(GenerationRequest request, int[] prompt)
+    {
         ulong seed = request.Sampling.Seed ?? (ulong)Random.Shared.NextInt64();
         var branches = new Branch[request.Samples];
         for (int i = 0; i < branches.Length; i++)
@@ -236,14 +258,15 @@ public sealed class Engine : IDisposable
             RequestRejectedException.CheckRange("prompt token", token, 0, Model.Vocabulary - 1);
     }
 
+    private void CheckPages(long pages)
+    {
+        if (pages <= Pool.PageCount) return;
+        throw new RequestRejectedException(
+            "kv-tokens", $"at most {Pool.PageCount * KvStore.PageTokens} tokens of prompt and branches", $"{pages * KvStore.PageTokens}");
+    }
+
     private void Submit(SampleGroup group)
     {
-        if (group.PagesNeeded > Pool.PageCount)
-        {
-            throw new RequestRejectedException(
-                "kv-tokens", $"at most {Pool.PageCount * KvStore.PageTokens} tokens of prompt and branches", $"{(long)group.PagesNeeded * KvStore.PageTokens}");
-        }
-
         if (!_loop.TrySubmit(group)) throw new RequestRejectedException("queue", $"at most {_options.QueueCapacity} waiting requests", "a full queue");
     }
 
@@ -252,6 +275,16 @@ public sealed class Engine : IDisposable
         if (group.Finished) return;
         group.Cancel();
         _loop.Wake();
+    }
+
+    /// <summary>A step's rows are spans: their elements are counted in an int.</summary>
+    private static void CheckBranches(ModelConfig model, EngineOptions options)
+    {
+        int widest = Math.Max(Math.Max(model.Vocabulary, model.FeedForward), model.Heads * model.HeadDim);
+        int most = int.MaxValue / widest - 64;
+        RequestRejectedException.CheckRange(nameof(EngineOptions.MaxBranches), options.MaxBranches, 1, Math.Max(1, most));
+        int widestRow = Math.Max(Math.Max(model.Width, model.FeedForward), model.Heads * model.HeadDim);
+        RequestRejectedException.CheckRange("MaxBranches + PrefillChunk", options.MaxBranches + options.PrefillChunk, 1, int.MaxValue / widestRow);
     }
 
     private static int PagesToTake(ModelConfig model, EngineOptions options)

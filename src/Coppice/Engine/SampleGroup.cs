@@ -27,6 +27,7 @@ internal sealed class SampleGroup
         Prompt = prompt;
         Seed = seed;
         Branches = branches;
+        StopTokens = [.. request.StopTokens];
     }
 
     /// <summary>Asks for the log-probability of each token instead of for continuations.</summary>
@@ -55,8 +56,14 @@ internal sealed class SampleGroup
     public bool Finished => _finished;
 
     /// <summary>Pages it can come to own: the prompt's, and for each branch those of all tokens but its last.</summary>
-    public int PagesNeeded =>
-        Segment.PagesFor(Prompt.Length) + (Branches.Length * Segment.PagesFor(Request.MaxTokens - 1));
+    public int PagesNeeded => checked((int)PagesFor(Prompt.Length, Branches.Length, Request.MaxTokens));
+
+    /// <summary>Tokens that end a branch, besides the model's own.</summary>
+    public int[] StopTokens { get; }
+
+    /// <summary>Pages that a request can come to own.</summary>
+    public static long PagesFor(int promptTokens, int samples, int maxTokens) =>
+        Segment.PagesFor(promptTokens) + ((long)samples * Segment.PagesFor(maxTokens - 1));
 
     public int Steps { get; set; }
 
@@ -146,7 +153,8 @@ internal sealed class SampleGroup
     public async ValueTask WaitAsync(CancellationToken cancellation)
     {
         await _changed.WaitAsync(cancellation).ConfigureAwait(false);
-        Volatile.Write(ref _signalled, 0);
+        // A full fence: what is read after this is at least as new as the signal that this clears.
+        Interlocked.Exchange(ref _signalled, 0);
     }
 
     public void ThrowIfFailed() => _failure?.Throw();

@@ -9,13 +9,13 @@
 //   publish  readers are told
 //
 // One thread runs the loop; there is no other generate loop. A steady decode step allocates nothing on the managed heap.
-using System.Collections.Concurrent;
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
 using Coppice.Kernels.Elementwise;
 using Coppice.Kv;
 using Coppice.Model;
 using Coppice.Sampling;
+using Coppice.Tokenizing;
 
 namespace Coppice;
 
@@ -32,8 +32,9 @@ internal sealed class StepLoop : IDisposable
     private readonly EngineOptions _options;
     private readonly ModelConfig _model;
     private readonly HashSet<int> _endTokens;
-    private readonly ConcurrentQueue<SampleGroup> _arrivals = new();
-    private readonly Queue<SampleGroup> _waiting = new();
+    private readonly int _tokens;
+    private readonly Queue<SampleGroup> _arrivals = new();
+    private readonly LinkedList<SampleGroup> _waiting = new();
     private readonly List<SampleGroup> _active = [];
     private readonly List<SampleGroup> _stepping = [];
     private readonly SemaphoreSlim _wake = new(0);
@@ -44,12 +45,14 @@ internal sealed class StepLoop : IDisposable
     private int _warmSteps = int.MaxValue;
     private int _queued;
     private int _activeBranches;
+    private bool _ended;
     private volatile bool _stop;
 
-    public StepLoop(Decoder decoder, PagePool pool, ModelConfig model, IEnumerable<int> endTokens, KernelPath path, EngineOptions options)
+    public StepLoop(Decoder decoder, PagePool pool, ModelConfig model, Tokenizer tokenizer, KernelPath path, EngineOptions options)
     {
         (_decoder, _pool, _model, _path, _options) = (decoder, pool, model, path, options);
-        _endTokens = [.. endTokens];
+        _endTokens = [.. tokenizer.EndOfGenerationIds];
+        _tokens = tokenizer.VocabularySize;
         _rows = new StepRows(decoder.MaxRows);
         _sampler = new TokenSampler(model.Vocabulary);
         _logits = new AlignedBuffer<float>((long)ScoringChunk * model.Vocabulary);
@@ -72,32 +75,42 @@ internal sealed class StepLoop : IDisposable
     }
 
     /// <summary>Queues a group; false where the queue is full.</summary>
+    /// <exception cref="ObjectDisposedException">The loop has ended, or is about to.</exception>
     public bool TrySubmit(SampleGroup group)
     {
-        if (Interlocked.Increment(ref _queued) > _options.QueueCapacity)
+        lock (_arrivals)
         {
-            Interlocked.Decrement(ref _queued);
-            return false;
+            ObjectDisposedException.ThrowIf(_stop, typeof(Engine));
+            if (_queued >= _options.QueueCapacity) return false;
+            _queued++;
+            _arrivals.Enqueue(group);
         }
 
-        _arrivals.Enqueue(group);
         Wake();
         return true;
     }
 
-    /// <summary>Makes the loop look at cancellations now.</summary>
+    /// <summary>Makes the loop look at arrivals and cancellations now.</summary>
     public void Wake()
     {
-        if (_wake.CurrentCount == 0) _wake.Release();
+        lock (_arrivals)
+        {
+            if (!_ended && _wake.CurrentCount == 0) _wake.Release();
+        }
     }
 
     /// <summary>Ends all requests and the thread.</summary>
     public void Dispose()
     {
-        if (_stop) return;
-        _stop = true;
-        _wake.Release();
+        lock (_arrivals)
+        {
+            if (_stop) return;
+            _stop = true; // from here on nothing arrives, so the loop's last look finds everything
+            _wake.Release();
+        }
+
         _thread.Join();
+        lock (_arrivals) _ended = true;
         _logits.Dispose();
         _wake.Dispose();
     }
@@ -124,29 +137,54 @@ internal sealed class StepLoop : IDisposable
         Arrive();
         var stopped = new ObjectDisposedException(nameof(Engine));
         while (_active.Count > 0) End(_active[^1], stopped);
-        while (_waiting.TryDequeue(out SampleGroup? group)) group.End(_pool, stopped);
+        foreach (SampleGroup group in _waiting) group.End(_pool, stopped);
     }
 
     private void Arrive()
     {
-        while (_arrivals.TryDequeue(out SampleGroup? group)) _waiting.Enqueue(group);
+        lock (_arrivals)
+        {
+            while (_arrivals.TryDequeue(out SampleGroup? group)) _waiting.AddLast(group);
+        }
+
         for (int i = _active.Count - 1; i >= 0; i--)
             if (_active[i].Cancelled) End(_active[i], new OperationCanceledException());
-        while (!_stop && _waiting.TryPeek(out SampleGroup? next))
+        bool admits = !_stop;
+        for (LinkedListNode<SampleGroup>? node = _waiting.First, next; node is not null; node = next)
         {
-            if (!next.Cancelled && (_activeBranches + next.Branches.Length > _options.MaxBranches || !next.TryAdmit(_pool))) break;
-            _waiting.Dequeue();
-            Interlocked.Decrement(ref _queued);
-            if (next.Cancelled)
+            next = node.Next;
+            SampleGroup group = node.Value;
+            if (group.Cancelled) group.End(_pool, new OperationCanceledException());
+            else if (!admits) continue;
+            else if (!TryAdmit(group))
             {
-                next.End(_pool, new OperationCanceledException());
-                continue;
+                admits = group.Finished; // first come, first served: those behind it wait as well
+                if (!group.Finished) continue;
             }
 
-            _active.Add(next);
-            _activeBranches += next.Branches.Length;
-            EnsureLogits(_activeBranches + ScoringChunk);
+            _waiting.Remove(node);
+            lock (_arrivals) _queued--;
         }
+    }
+
+    /// <summary>Makes room for a group. False where it has to wait, or, finished then, where the memory is not to be had.</summary>
+    private bool TryAdmit(SampleGroup group)
+    {
+        if (_activeBranches + group.Branches.Length > _options.MaxBranches) return false;
+        try
+        {
+            EnsureLogits(_activeBranches + group.Branches.Length + ScoringChunk);
+            if (!group.TryAdmit(_pool)) return false;
+        }
+        catch (OutOfMemoryException e)
+        {
+            group.End(_pool, e);
+            return false;
+        }
+
+        _active.Add(group);
+        _activeBranches += group.Branches.Length;
+        return true;
     }
 
     private void Step()
@@ -156,13 +194,15 @@ internal sealed class StepLoop : IDisposable
             Batch();
             _decoder.Attention.ResetCounters();
             _decoder.Forward(_rows, _plan, _logits.Slice(0, checked(_rows.LogitCount * _model.Vocabulary)));
-            foreach (SampleGroup group in _stepping) Advance(group);
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e)
         {
-            // What a failed step wrote can't be told; the requests in it end, the others and the engine live.
+            // What a failed pass wrote can't be told; the requests in it end, the others and the engine live.
             foreach (SampleGroup group in _stepping) End(group, e);
+            return;
         }
+
+        foreach (SampleGroup group in _stepping) Advance(group);
     }
 
     private void Batch()
@@ -173,10 +213,10 @@ internal sealed class StepLoop : IDisposable
         _prefilling = null;
         foreach (SampleGroup group in _active)
         {
+            if (!group.IsPrefilled && _prefilling is not null) continue;
+            _stepping.Add(group); // before its rows: a group that fails here is one that ends
             if (group.IsPrefilled) AddBranches(group);
-            else if (_prefilling is null) _prefilling = group;
-            else continue;
-            _stepping.Add(group);
+            else _prefilling = group;
         }
 
         if (_prefilling is not null) AddPromptChunk(_prefilling);
@@ -217,42 +257,56 @@ internal sealed class StepLoop : IDisposable
         for (int position = from; position < to; position++) _plan.AddRow(context.PlanIndex, position);
     }
 
+    /// <summary>Takes a group past the step. What fails here is its own and ends no other.</summary>
     private void Advance(SampleGroup group)
     {
-        if (ReferenceEquals(group, _prefilling))
+        try
         {
-            if (group.Scores is not null) Score(group);
-            if (group.Context!.Written < group.Prompt.Length) return;
-            group.Fork(_pool);
-            foreach (Branch branch in group.Branches)
-            {
-                branch.LogitIndex = _rows.LogitCount - 1;
-                Sample(group, branch);
-            }
+            if (ReferenceEquals(group, _prefilling)) AdvancePrompt(group);
+            else AdvanceBranches(group);
+            group.ReleaseFinished();
         }
-        else
+        catch (Exception e)
         {
-            CountStep(group);
-            foreach (Branch branch in group.Branches)
-            {
-                if (branch.Finished) continue;
-                Sample(group, branch);
-                group.DecodedTokens++;
-            }
+            End(group, e);
+            return;
         }
 
-        group.ReleaseFinished();
-        if (Array.TrueForAll(group.Branches, static b => b.Finished)) End(group, null);
+        if (group.IsPrefilled && Array.TrueForAll(group.Branches, static b => b.Finished)) End(group, null);
         else group.Signal();
+    }
+
+    private void AdvancePrompt(SampleGroup group)
+    {
+        if (group.Scores is not null) Score(group);
+        if (group.Context!.Written < group.Prompt.Length) return;
+        group.Fork(_pool);
+        foreach (Branch branch in group.Branches)
+        {
+            branch.LogitIndex = _rows.LogitCount - 1;
+            Sample(group, branch);
+        }
+    }
+
+    private void AdvanceBranches(SampleGroup group)
+    {
+        CountStep(group);
+        foreach (Branch branch in group.Branches)
+        {
+            if (branch.Finished) continue;
+            Sample(group, branch);
+            group.DecodedTokens++;
+        }
     }
 
     private void Sample(SampleGroup group, Branch branch)
     {
-        ReadOnlySpan<float> logits = _logits.Slice((long)branch.LogitIndex * _model.Vocabulary, _model.Vocabulary);
+        // A model's output can be wider than its vocabulary: what has no token is never drawn.
+        ReadOnlySpan<float> logits = _logits.Slice((long)branch.LogitIndex * _model.Vocabulary, _tokens);
         int position = group.Prompt.Length + branch.Published;
         SampledToken sampled = _sampler.Sample(
             logits, new SamplerState(group.Request.Sampling, group.Seed, branch.Index, position, branch.History));
-        bool ends = (!group.Request.IgnoreEnd && _endTokens.Contains(sampled.Token)) || group.Request.StopTokens.Contains(sampled.Token);
+        bool ends = (!group.Request.IgnoreEnd && _endTokens.Contains(sampled.Token)) || Array.IndexOf(group.StopTokens, sampled.Token) >= 0;
         branch.Accept(sampled.Token, (float)sampled.Logprob, ends);
     }
 
@@ -289,7 +343,8 @@ internal sealed class StepLoop : IDisposable
     {
         long needed = rows * (long)_model.Vocabulary;
         if (_logits.Length >= needed) return;
+        var larger = new AlignedBuffer<float>(needed);
         _logits.Dispose();
-        _logits = new AlignedBuffer<float>(needed);
+        _logits = larger;
     }
 }

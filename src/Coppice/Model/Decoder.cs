@@ -42,6 +42,8 @@ public sealed class Decoder : IDisposable
         (_weights, _config, _kv, _team, _path) = (weights, weights.Config, kv, team, path);
         ModelConfig c = _config;
         MaxRows = maxRows;
+        // Read before any memory is taken: a file can be wrong here.
+        float[] factors = c.Architecture.Positions == PositionKind.Learned ? [] : weights.RotaryFactors(contextLength) ?? [];
         int queries = c.Heads * c.HeadDim, keys = c.KvHeads * c.HeadDim;
         AlignedBuffer<float> Rows(int width) => new((long)maxRows * width);
         (_x, _h, _q, _a) = (Rows(c.Width), Rows(Math.Max(c.Width, queries)), Rows(queries), Rows(queries));
@@ -49,7 +51,6 @@ public sealed class Decoder : IDisposable
         _input = new ActivationRows(maxRows, Math.Max(Math.Max(c.Width, queries), c.FeedForward));
         _attention = new AttentionKernel(kv, c.Heads, team, path);
         if (c.Architecture.Positions == PositionKind.Learned) return;
-        float[] factors = weights.RotaryFactors(contextLength) ?? [];
         _rotary = new RotaryTable(c.RotaryDims, c.RotaryBase, c.RotaryScale, factors, c.RotaryAttentionFactor, contextLength);
         _localRotary = c.Architecture.LocalRotary
             ? new RotaryTable(c.RotaryDims, c.LocalRotaryBase, 1f, [], 1f, contextLength)

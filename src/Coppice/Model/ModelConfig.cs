@@ -106,6 +106,8 @@ public sealed record ModelConfig
             throw new ModelFormatException(file.Path, Key("attention.value_length"), "a multiple of 8 equal to key_length", $"{headDim}, {valueDim}");
         int contextLength = Size("context_length", null, 1 << 24);
         int rotaryDims = Size("rope.dimension_count", headDim, headDim);
+        if (rotaryDims % 2 != 0)
+            throw new ModelFormatException(file.Path, Key("rope.dimension_count"), "an even number", $"{rotaryDims}");
         float rotaryBase = Positive(file, Key("rope.freq_base"), 10_000f);
         float factor = metadata.GetFloat(Key("rope.scaling.factor"), metadata.GetFloat(Key("rope.scale_linear"), 0f));
         string scaling = metadata.GetString(Key("rope.scaling.type"), "linear")!;
@@ -194,8 +196,11 @@ public sealed record ModelConfig
 
     private static int VocabularySize(GgufFile file, string key)
     {
-        if (file.TryGetTensor("token_embd.weight", out GgufTensor? embedding) && embedding.Dimensions.Count == 2)
-            return checked((int)embedding.Dimensions[1]);
-        return file.Metadata.GetInt(key);
+        long size = file.TryGetTensor("token_embd.weight", out GgufTensor? embedding) && embedding.Dimensions.Count == 2
+            ? embedding.Dimensions[1]
+            : file.Metadata.GetInt(key);
+        return size is >= 1 and <= 1 << 24
+            ? (int)size
+            : throw new ModelFormatException(file.Path, "vocabulary", $"1 to {1 << 24} tokens", size.ToString(CultureInfo.InvariantCulture));
     }
 }

@@ -97,6 +97,7 @@ public sealed class PagePoolTests
             }
         }
 
+        Assert.InRange(pool.ReservedPages, 0, pool.FreePages);
         Assert.Equal(owned.Count, pool.OwnedPages);
         Assert.Equal(pool.PageCount, pool.FreePages + pool.OwnedPages);
     }
