@@ -59,6 +59,7 @@ public sealed unsafe class MappedFile : IDisposable
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public MappedFile(string path)
     {
+        if (Directory.Exists(path)) throw new IOException($"{path}: expected a file, found a folder");
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
         if (!stream.CanSeek) throw new IOException($"{path}: expected a file, found a pipe or a device");
         Length = stream.Length;
