@@ -31,7 +31,7 @@ public sealed unsafe partial class AlignedBuffer<T> : IDisposable
         nuint bytes = checked((nuint)length * (nuint)sizeof(T));
         nuint alignment = bytes >= HugePage ? HugePage : CacheLine;
         // A vector load at the end may reach past the last element, so a cache line is added.
-        nuint taken = (bytes + CacheLine + alignment - 1) / alignment * alignment;
+        nuint taken = checked(bytes + CacheLine + alignment - 1) / alignment * alignment;
         _pointer = (T*)NativeMemory.AlignedAlloc(taken, alignment);
         if (bytes >= HugePage) MemoryAdvice.UseHugePages(_pointer, taken);
         if (zeroed) NativeMemory.Clear(_pointer, taken);

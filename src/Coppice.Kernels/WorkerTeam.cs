@@ -46,7 +46,7 @@ public sealed unsafe class WorkerTeam : IDisposable
 
     /// <summary>
     /// Runs <paramref name="body"/>(state, item, worker) for every item in [0, items) and returns when all are done.
-    /// One loop at a time; a second caller waits.
+    /// One loop at a time; another thread's waits, and one inside a loop of this team is refused.
     /// </summary>
     /// <param name="items">Number of items.</param>
     /// <param name="state">Handed to each call; usually the address of a struct on the caller's stack.</param>
@@ -54,6 +54,7 @@ public sealed unsafe class WorkerTeam : IDisposable
     public void Run(int items, void* state, delegate*<void*, int, int, void> body)
     {
         if (items <= 0) return;
+        ThrowIfInside();
         lock (_loop)
         {
             ObjectDisposedException.ThrowIf(_stop, this);
@@ -88,6 +89,7 @@ public sealed unsafe class WorkerTeam : IDisposable
     /// <summary>Ends the threads.</summary>
     public void Dispose()
     {
+        ThrowIfInside();
         lock (_loop)
         {
             if (_stop) return;
@@ -98,6 +100,13 @@ public sealed unsafe class WorkerTeam : IDisposable
 
         foreach (Thread thread in _threads) thread.Join();
         foreach (Sleeper sleeper in _sleepers) sleeper.Dispose();
+    }
+
+    /// <summary>A loop inside a loop of the same team would take the outer one's items away, or wait for itself.</summary>
+    private void ThrowIfInside()
+    {
+        if (_loop.IsHeldByCurrentThread || Array.IndexOf(_threads, Thread.CurrentThread) >= 0)
+            throw new InvalidOperationException("a loop of this team is already running on this thread");
     }
 
     private void Work(int worker)

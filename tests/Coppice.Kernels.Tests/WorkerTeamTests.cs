@@ -57,6 +57,35 @@ public sealed unsafe class WorkerTeamTests
         }
     }
 
+    [Fact]
+    public void A_loop_inside_a_loop_of_the_same_team_is_refused()
+    {
+        using var team = new WorkerTeam(2);
+        var handle = System.Runtime.InteropServices.GCHandle.Alloc(team);
+        try
+        {
+            Assert.Throws<InvalidOperationException>(() => RunNested(team, handle));
+        }
+        finally
+        {
+            handle.Free();
+        }
+
+        int* counts = stackalloc int[64];
+        team.Run(64, counts, &Count);
+        Assert.Equal(1, counts[63]);
+    }
+
+    private static void RunNested(WorkerTeam team, System.Runtime.InteropServices.GCHandle handle) =>
+        team.Run(8, (void*)System.Runtime.InteropServices.GCHandle.ToIntPtr(handle), &Nest);
+
+    private static void Nest(void* state, int item, int worker)
+    {
+        var team = (WorkerTeam)System.Runtime.InteropServices.GCHandle.FromIntPtr((nint)state).Target!;
+        int count = 0;
+        team.Run(2, &count, &Count);
+    }
+
     private static void RunFailing(WorkerTeam team) => team.Run(16, null, &Fail);
 
     private static void Count(void* state, int item, int worker) => Interlocked.Increment(ref ((int*)state)[item]);

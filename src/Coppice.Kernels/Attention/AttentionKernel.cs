@@ -100,6 +100,9 @@ public sealed unsafe class AttentionKernel : IDisposable
             _team.Run(plan.Units.Count * job.KvHeads, &job, &RunUnit);
             _team.Run(plan.MergeRows.Count * job.KvHeads, &job, &RunMerge);
         }
+
+        // The job holds addresses into the plan's arrays.
+        GC.KeepAlive(plan);
     }
 
     /// <summary>Returns the scratch.</summary>
@@ -155,8 +158,9 @@ public sealed unsafe class AttentionKernel : IDisposable
         long partials = (long)plan.SlotCount * _heads * (_store.HeadDim + 2);
         if (partials > _partials.Length)
         {
+            var larger = AlignedBuffer<float>.Uninitialized(partials + partials / 2);
             _partials.Dispose();
-            _partials = AlignedBuffer<float>.Uninitialized(partials + partials / 2);
+            _partials = larger;
         }
 
         if (plan.Segments.Count > _segmentBytes.Length)
@@ -169,20 +173,22 @@ public sealed unsafe class AttentionKernel : IDisposable
 
         int rows = plan.LargestUnitRows * plan.HeadsPerGroup;
         if (rows <= _scratchRows) return;
-        _scratchRows = rows + rows / 2;
-        ShareScratch();
+        ShareScratch(rows + rows / 2);
     }
 
-    private void ShareScratch()
+    private void ShareScratch(int rows)
     {
         int headDim = _store.HeadDim;
         long tile = (long)AttentionPlan.TileTokens * headDim;
         long scores = ScoreBlock.Rows * AttentionPlan.TileTokens;
-        long matrix = ((long)_scratchRows * headDim + LineFloats - 1) / LineFloats * LineFloats;
-        long vector = ((long)_scratchRows + LineFloats - 1) / LineFloats * LineFloats;
+        long matrix = ((long)rows * headDim + LineFloats - 1) / LineFloats * LineFloats;
+        long vector = ((long)rows + LineFloats - 1) / LineFloats * LineFloats;
         long each = 2 * tile + scores + 3 * matrix + 5 * vector + LineFloats;
+        // Taken before the old one is returned: where it is not to be had, the old one still fits its rows.
+        var larger = AlignedBuffer<float>.Uninitialized(each * _team.Threads);
         _scratch.Dispose();
-        _scratch = AlignedBuffer<float>.Uninitialized(each * _team.Threads);
+        _scratch = larger;
+        _scratchRows = rows;
         for (int w = 0; w < _team.Threads; w++)
         {
             ref AttentionScratch scratch = ref _workers.Span[w];

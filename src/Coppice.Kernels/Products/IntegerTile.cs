@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.X86;
 namespace Coppice.Kernels.Products;
 
 /// <summary>
-/// The micro-kernel of quantized products: one panel (16 outputs) times 1 or 2 activation rows over some steps of the
-/// inputs, in any layout (4 rows: <see cref="UnpackedTile{TFormat,TDot}"/>).
+/// The micro-kernel of quantized products: one panel (16 outputs) times 1, 2 or 4 activation rows over some steps of the
+/// inputs, in any layout (many rows: <see cref="UnpackedTile{TFormat,TDot}"/>).
 /// Per output and row, in ascending order of the inputs:
 /// <code>
 /// steps of 32:   y = fma(dot * scale, xScale, y); with minima: y = fma(minimum, xScaledSum, y)

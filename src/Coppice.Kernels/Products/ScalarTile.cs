@@ -41,7 +41,10 @@ internal static unsafe class ScalarTile<TFormat>
     private static float Small(byte* step, int lane, byte* codes, int offset, byte* block, float y)
     {
         int dot = Dot(codes, offset, (sbyte*)(block + Block32.Codes), 32);
-        y = MathF.FusedMultiplyAdd(dot * TFormat.Scale(step, 0, lane), *(float*)(block + Block32.Scale), y);
+        // dot * scale, written as the vectors do it, so that an infinite scale gives the same NaN.
+        float scale = TFormat.Scale(step, 0, lane);
+        float scaled = MathF.FusedMultiplyAdd(dot + Activations.MagicFloat, scale, -(Activations.MagicFloat * scale));
+        y = MathF.FusedMultiplyAdd(scaled, *(float*)(block + Block32.Scale), y);
         if (TFormat.HasMinima)
             y = MathF.FusedMultiplyAdd(TFormat.Minimum(step, 0, lane), *(float*)(block + Block32.ScaledSum), y);
         return y;
