@@ -13,7 +13,7 @@ namespace Coppice.Kernels.Products;
 /// steps of 256:  t = 0; per scale: t = fma(dot, scale, t); with minima: t = fma(minimum, xSum, t); then y = fma(t, xScale, y)
 /// </code>
 /// where dot = sum of (code - offset) * activation over the inputs of one scale, an exact integer. This order is the same for any
-/// number of rows, so a row's bits do not depend on its neighbours; <see cref="ScalarTile"/> is its specification.
+/// number of rows, so a row's bits do not depend on its neighbours; <see cref="ScalarTile{TFormat}"/> is its specification.
 /// Integer sums start at values prepared with the activations (<see cref="Activations"/>), which take care of the offset and of
 /// the conversion to float.
 /// </summary>
