@@ -2,6 +2,7 @@ using System.Text.Json;
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
 using Coppice.Sampling;
+using Coppice.Tests.ModelFiles;
 using Coppice.Tests.Shared;
 
 namespace Coppice.Tests.Engines;
@@ -32,7 +33,7 @@ public sealed class GoldenTests
     public async Task F32_model_writes_the_golden_text(KernelPath path, KvType kv)
     {
         using var engine = Engine.Load(
-            TestData.Stories("f32"), new EngineOptions { Kernels = path, KvType = kv, Threads = 2, ContextLength = 512 });
+            SharedData.Stories("f32"), new EngineOptions { Kernels = path, KvType = kv, Threads = 2, ContextLength = 512 });
         int compared = 0, possible = 0;
         foreach (Golden golden in Goldens("f32", path))
         {
@@ -62,7 +63,7 @@ public sealed class GoldenTests
     [MemberData(nameof(Paths))]
     public void Q8_0_model_chooses_the_golden_token_after_each_golden_prefix(KernelPath path, KvType kv)
     {
-        using var run = new DecoderRun(TestData.Stories("Q8_0"), kv, path);
+        using var run = new DecoderRun(SharedData.Stories("Q8_0"), kv, path);
         int equal = 0, possible = 0;
         foreach (Golden golden in Goldens("Q8_0", path))
         {
@@ -81,7 +82,7 @@ public sealed class GoldenTests
 
     private static IEnumerable<Golden> Goldens(string format, KernelPath path)
     {
-        string file = TestData.Path($"stories260K/stories260K-{format}.greedy64.jsonl");
+        string file = SharedData.File($"stories260K/stories260K-{format}.greedy64.jsonl");
         // The specification is slow: a few prompts do for it, as all paths have equal bits.
         foreach (string line in File.ReadLines(file).Take(path == KernelPath.Scalar ? 3 : 40))
         {

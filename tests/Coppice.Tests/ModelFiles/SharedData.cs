@@ -6,15 +6,18 @@ internal static class SharedData
     public static string File(string relative)
     {
         string path = System.IO.Path.Combine(Root(), relative);
-        if (!System.IO.File.Exists(path)) Assert.Skip($"needs the test data {relative}");
+        if (!System.IO.File.Exists(path)) Assert.Skip($"needs the test data {relative}: put it at ../shared/data beside the repository, or set COPPICE_DATA");
         return path;
     }
+
+    /// <summary>The stories260K model in one of its formats: f32, F16, Q8_0, Q4_0.</summary>
+    public static string Stories(string format) => File($"stories260K/stories260K-{format}.gguf");
 
     public static string[] Files(string folder, string pattern)
     {
         string path = System.IO.Path.Combine(Root(), folder);
         string[] files = Directory.Exists(path) ? Directory.GetFiles(path, pattern) : [];
-        if (files.Length == 0) Assert.Skip($"needs the test data {folder}/{pattern}");
+        if (files.Length == 0) Assert.Skip($"needs the test data {folder}/{pattern}: put it at ../shared/data beside the repository, or set COPPICE_DATA");
         Array.Sort(files, StringComparer.Ordinal);
         return files;
     }
