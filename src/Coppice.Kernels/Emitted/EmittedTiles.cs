@@ -14,7 +14,6 @@ internal sealed unsafe class EmittedTiles : IDisposable
     public const int MaxRows = TileEmitter.MaxRows;
 
     private const int Alignment = 64;
-    private const int PrefetchBytes = 6144;
     private const int Unpacker = 2 * MaxRows;
     private readonly ExecutableMemory _memory;
     private readonly nint[] _functions;
@@ -59,15 +58,16 @@ internal sealed unsafe class EmittedTiles : IDisposable
         if (!available) return null;
         TileLayout packed = TileLayout.Packed(type), unpacked = packed.Unpacked();
         bool galois = Gfni.V512.IsSupported;
+        int prefetch = PanelPrefetch.Distance(packed.StepInputs);
         var starts = new int[Unpacker + 1];
         using var code = new MemoryStream();
         for (int rows = 1; rows <= MaxRows; rows++)
         {
-            starts[rows - 1] = Append(code, TileEmitter.Emit(packed, rows, galois, PrefetchBytes));
+            starts[rows - 1] = Append(code, TileEmitter.Emit(packed, rows, galois, prefetch));
             starts[MaxRows + rows - 1] = Append(code, TileEmitter.Emit(unpacked, rows, galois, prefetch: 0));
         }
 
-        starts[Unpacker] = Append(code, UnpackEmitter.Emit(packed, galois, PrefetchBytes));
+        starts[Unpacker] = Append(code, UnpackEmitter.Emit(packed, galois, prefetch));
         ExecutableMemory? memory = ExecutableMemory.TryLoad(code.GetBuffer().AsSpan(0, (int)code.Length));
         return memory is null ? null : new EmittedTiles(packed, memory, starts);
     }

@@ -19,7 +19,7 @@ internal static class UnpackEmitter
     /// <summary>A function of (first packed step, room for unpacked steps, number of steps of at least 1).</summary>
     /// <param name="packed">How packed steps lie in memory.</param>
     /// <param name="galois">Whether the processor has GFNI.</param>
-    /// <param name="prefetch">How many bytes ahead to ask for weights.</param>
+    /// <param name="prefetch">How many bytes ahead to ask for weights; 0 for not at all.</param>
     public static byte[] Emit(TileLayout packed, bool galois, int prefetch)
     {
         TileLayout unpacked = packed.Unpacked();
@@ -34,7 +34,7 @@ internal static class UnpackEmitter
         c.vpbroadcastd(Sign, eax);
         step.Enter();
         c.Label(ref loop);
-        for (int at = 0; at < packed.StepBytes; at += 64) c.prefetcht0(__byte_ptr[StepEmitter.Step + prefetch + at]);
+        for (int at = 0; prefetch > 0 && at < packed.StepBytes; at += 64) c.prefetcht0(__byte_ptr[StepEmitter.Step + prefetch + at]);
         Step(c, step, packed, unpacked);
         c.add(StepEmitter.Step, packed.StepBytes);
         c.add(Target, unpacked.StepBytes);

@@ -4,19 +4,29 @@ using System.Runtime.Intrinsics.X86;
 namespace Coppice.Kernels.Products;
 
 /// <summary>
-/// Asks for packed weights ahead of their use: one row of Q4_0 reaches 60% of the speed of a plain read without it and 90% with it
-/// (Xeon, one thread; distances of 4 to 8 KiB are equally good, 1.5 and 10 KiB worse).
+/// Asks for packed weights ahead of their use. One row of Q4_0 reaches 60% of the speed of a plain read without it and 90% with it
+/// on an Intel Xeon (one thread; distances of 4 to 8 KiB are equally good, 1.5 and 10 KiB worse). On an AMD Zen 5 (two threads) it
+/// lifts steps of 256 inputs alike, Q4_K from 68 to 90% and Q6_K from 78 to 105%, but slows steps of 32, whose own prefetcher does
+/// better: Q8_0 from 92 to 69%, Q4_0 from 83 to 75%.
 /// </summary>
 internal static unsafe class PanelPrefetch
 {
-    private const int Distance = 6144;
+    private const int Bytes = 6144;
+    private const int FirstRegisterOfAmd = 0x68747541; // "Auth" of "AuthenticAMD"
+    private static readonly bool IsAmd = X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == FirstRegisterOfAmd;
+
+    /// <summary>How many bytes ahead to ask; 0 for not at all.</summary>
+    /// <param name="stepInputs">Inputs of a step.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Distance(int stepInputs) => stepInputs == 32 && IsAmd ? 0 : Bytes;
 
     /// <summary>Asks for what lies ahead of one of the <paramref name="parts"/> of a step. Past the end of the weights it does no harm.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Part(byte* step, int part, int parts, int stepBytes)
     {
+        if (Distance(32 * parts) == 0) return;
         int bytes = stepBytes / parts;
-        byte* p = step + Distance + (part * bytes);
+        byte* p = step + Bytes + (part * bytes);
         Sse.Prefetch0(p);
         if (bytes > 64) Sse.Prefetch0(p + 64);
         if (bytes > 128) Sse.Prefetch0(p + 128);
@@ -32,7 +42,7 @@ internal static unsafe class PanelPrefetch
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Input(byte* weights, nint input, int inputBytes)
     {
-        byte* p = weights + Distance + (input * inputBytes);
+        byte* p = weights + Bytes + (input * inputBytes);
         Sse.Prefetch0(p);
         if (inputBytes > 64) Sse.Prefetch0(p + 64);
     }

@@ -10,7 +10,8 @@ namespace Coppice.Kernels.Products;
 internal unsafe struct PanelWork
 {
     public const int RowsPerItem = 256;
-    private const int StreamBytesPerItem = 128 << 10;
+    // Each item starts a new stream from memory: 128 KiB of Q8_0 reach 74% of a plain read, 1 MiB 92% (Zen 5, two threads).
+    private const int StreamBytesPerItem = 1 << 20;
     private const int ReusedPanelsPerItem = 8;
 
     public TensorType Type;
