@@ -43,17 +43,22 @@ internal static unsafe class ActivationQuantizer
     private static void Item32(void* state, int item, int worker)
     {
         Work* work = (Work*)state;
-        long end = Math.Min(work->Count, (item + 1L) * work->PerItem);
-        for (long i = (long)item * work->PerItem; i < end; i++)
-            Block(work->Path, work->X + (i * 32), work->Block(i, Block32.Bytes));
+        var run = new BlockRun(work, item, Block32.Bytes);
+        while (run.Left > 0)
+        {
+            float* x = work->X + (run.Index * 32);
+            bool four = run.Left >= 4 && work->Path != KernelPath.Scalar;
+            if (four) Blocks4(x, run.Block);
+            else Block(work->Path, x, run.Block);
+            run.Next(four ? 4 : 1, Block32.Bytes);
+        }
     }
 
     private static void Item256(void* state, int item, int worker)
     {
         Work* work = (Work*)state;
-        long end = Math.Min(work->Count, (item + 1L) * work->PerItem);
-        for (long i = (long)item * work->PerItem; i < end; i++)
-            BigBlock(work->Path, work->X + (i * 256), work->Block(i, Block256.Bytes));
+        for (var run = new BlockRun(work, item, Block256.Bytes); run.Left > 0; run.Next(1, Block256.Bytes))
+            BigBlock(work->Path, work->X + (run.Index * 256), run.Block);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -82,11 +87,63 @@ internal static unsafe class ActivationQuantizer
         *(int*)(block + Block32.Start(7)) = Activations.Magic - (sum << 7);
     }
 
+    /// <summary>Four blocks at once: a lane a block for all that a block has one of (38 to 11 ns a block with what follows it, Zen 5).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Blocks4(float* x, byte* block)
+    {
+        Vector128<uint> largest = Fold(LargestOf8(x), LargestOf8(x + 32), LargestOf8(x + 64), LargestOf8(x + 96));
+        Vector128<float> value = largest.AsSingle();
+        // Bit patterns of magnitudes: their order as signed numbers is that of the floats.
+        Vector128<float> infinite = Vector128.GreaterThan(largest.AsInt32(), Vector128.Create((int)Infinite - 1)).AsSingle();
+        Vector128<float> tiny = Vector128.LessThan(largest.AsInt32(), Vector128.Create((int)Tiny)).AsSingle();
+        Vector128<float> scale = Vector128.AndNot(value / Vector128.Create(127f), tiny);
+        scale = Vector128.ConditionalSelect(infinite, Vector128.Create(float.NaN), scale);
+        Vector128<float> usable = Vector128.OnesComplement(infinite | tiny);
+        Vector128<float> inverse = (Vector128.Create(127f) / value) & usable;
+        Vector128<int> sum = Vector128.Create(
+            Codes32Masked(x, inverse[0], usable.AsInt32()[0], (sbyte*)(block + Block32.Codes)),
+            Codes32Masked(x + 32, inverse[1], usable.AsInt32()[1], (sbyte*)(block + Block32.Bytes + Block32.Codes)),
+            Codes32Masked(x + 64, inverse[2], usable.AsInt32()[2], (sbyte*)(block + (2 * Block32.Bytes) + Block32.Codes)),
+            Codes32Masked(x + 96, inverse[3], usable.AsInt32()[3], (sbyte*)(block + (3 * Block32.Bytes) + Block32.Codes)));
+        Vector128<int> magic = Vector128.Create(Activations.Magic);
+        // The six values of each block, in the order of their places, from a lane each.
+        Vector128<int> scales = Half16(scale).AsInt32(), sums = Half16(scale * Vector128.ConvertToSingle(sum)).AsInt32();
+        Vector128<int> start3 = magic - (sum << 3), start4 = magic - (sum << 4), start7 = magic - (sum << 7);
+        for (int i = 0; i < 4; i++, block += Block32.Bytes)
+        {
+            *(int*)(block + Block32.Scale) = scales[i];
+            *(int*)(block + Block32.ScaledSum) = sums[i];
+            *(int*)(block + Block32.Start(3)) = start3[i];
+            *(int*)(block + Block32.Start(4)) = start4[i];
+            *(int*)(block + Block32.Start(7)) = start7[i];
+            *(int*)(block + Activations.MagicAt) = Activations.Magic;
+        }
+    }
+
+    /// <summary>As the scalar <see cref="Half16(float)"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> Half16(Vector128<float> value)
+    {
+        Vector128<float> magnitude = Vector128.Abs(value);
+        Vector128<float> normal = Vector128.GreaterThanOrEqual(magnitude, Vector128.Create(6.1035156e-5f))
+            & Vector128.LessThanOrEqual(magnitude, Vector128.Create(65504f));
+        Vector128<uint> bits = value.AsUInt32();
+        Vector128<uint> rounded = (bits + Vector128.Create(0xFFFu) + ((bits >>> 13) & Vector128<uint>.One)) & Vector128.Create(~0x1FFFu);
+        return Vector128.ConditionalSelect(normal, rounded.AsSingle(), value);
+    }
+
     /// <summary>
     /// Rounded to an F16, where that is a normal number: ggml keeps the scales of its Q8_0 and Q8_1 activations so, and with the same
     /// rounding the two agree to the order of their sums; otherwise their activations drift apart by whole codes.
     /// </summary>
-    private static float Half16(float value) => MathF.Abs(value) is >= 6.1035156e-5f and <= 65504f ? (float)(Half)value : value;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Half16(float value)
+    {
+        if (MathF.Abs(value) is not (>= 6.1035156e-5f and <= 65504f)) return value;
+        // 13 bits off the mantissa, to the nearest, ties to even: the conversions to Half and back take 8 ns, this takes 1.
+        uint bits = BitConverter.SingleToUInt32Bits(value);
+        return BitConverter.UInt32BitsToSingle((bits + 0xFFF + ((bits >> 13) & 1)) & ~0x1FFFu);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void BigBlock(KernelPath path, float* x, byte* block)
@@ -153,6 +210,48 @@ internal static unsafe class ActivationQuantizer
         return sum;
     }
 
+    /// <summary>The largest bit patterns of magnitudes among 32 floats, of each place of 8.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> LargestOf8(float* x)
+    {
+        var mask = Vector256.Create(0x7FFFFFFFu);
+        Vector256<uint> a = Avx2.Max(Vector256.Load((uint*)x) & mask, Vector256.Load((uint*)x + 8) & mask);
+        return Avx2.Max(a, Avx2.Max(Vector256.Load((uint*)x + 16) & mask, Vector256.Load((uint*)x + 24) & mask));
+    }
+
+    /// <summary>The maximum of each of four vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<uint> Fold(Vector256<uint> a, Vector256<uint> b, Vector256<uint> c, Vector256<uint> d)
+    {
+        Vector256<uint> ab = Avx2.Max(Avx2.UnpackLow(a, b), Avx2.UnpackHigh(a, b)); // a b a b | a b a b
+        Vector256<uint> cd = Avx2.Max(Avx2.UnpackLow(c, d), Avx2.UnpackHigh(c, d));
+        Vector256<uint> all = Avx2.Max(
+            Avx2.UnpackLow(ab.AsUInt64(), cd.AsUInt64()).AsUInt32(), Avx2.UnpackHigh(ab.AsUInt64(), cd.AsUInt64()).AsUInt32());
+        return Sse41.Max(all.GetLower(), all.GetUpper());
+    }
+
+    /// <summary>32 codes, zeros where the mask is zero, and their sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Codes32Masked(float* x, float inverse, int mask, sbyte* codes)
+    {
+        var factor = Vector256.Create(inverse);
+        Vector256<int> keep = Vector256.Create(mask);
+        Vector256<int> a = Avx.ConvertToVector256Int32(Vector256.Load(x) * factor) & keep;
+        Vector256<int> b = Avx.ConvertToVector256Int32(Vector256.Load(x + 8) * factor) & keep;
+        Vector256<int> c = Avx.ConvertToVector256Int32(Vector256.Load(x + 16) * factor) & keep;
+        Vector256<int> d = Avx.ConvertToVector256Int32(Vector256.Load(x + 24) * factor) & keep;
+        Pack(a, b, c, d, codes);
+        return Vector256.Sum((a + b) + (c + d));
+    }
+
+    // Packing works within 128-bit halves: dwords come out as a0 b0 c0 d0 a1 b1 c1 d1.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Pack(Vector256<int> a, Vector256<int> b, Vector256<int> c, Vector256<int> d, sbyte* codes)
+    {
+        Vector256<sbyte> packed = Avx2.PackSignedSaturate(Avx2.PackSignedSaturate(a, b), Avx2.PackSignedSaturate(c, d));
+        Avx2.PermuteVar8x32(packed.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsSByte().Store(codes);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static uint LargestVector(float* x, int count)
     {
@@ -188,9 +287,7 @@ internal static unsafe class ActivationQuantizer
         Vector256<int> d = Avx.ConvertToVector256Int32(Vector256.Load(x + 24) * factor);
         first = Vector256.Sum(a + b);
         second = Vector256.Sum(c + d);
-        // Packing works within 128-bit halves: dwords come out as a0 b0 c0 d0 a1 b1 c1 d1.
-        Vector256<sbyte> packed = Avx2.PackSignedSaturate(Avx2.PackSignedSaturate(a, b), Avx2.PackSignedSaturate(c, d));
-        Avx2.PermuteVar8x32(packed.AsInt32(), Vector256.Create(0, 4, 1, 5, 2, 6, 3, 7)).AsSByte().Store(codes);
+        Pack(a, b, c, d, codes);
     }
 
     private readonly struct Work(
@@ -200,7 +297,47 @@ internal static unsafe class ActivationQuantizer
         public readonly float* X = x;
         public readonly long Count = (long)rows * blocksPerRow;
         public readonly int PerItem = perItem;
+        public readonly int BlocksPerRow = blocksPerRow;
+        public readonly byte* Blocks = blocks;
+        public readonly nint Stride = stride;
+    }
 
-        public byte* Block(long index, int bytes) => blocks + (index / blocksPerRow * stride) + (index % blocksPerRow * bytes);
+    /// <summary>The blocks of an item in turn, row by row.</summary>
+    private struct BlockRun
+    {
+        private readonly long _end;
+        private readonly int _blocksPerRow;
+        private readonly nint _gap;
+        private int _column;
+
+        public BlockRun(Work* work, int item, int blockBytes)
+        {
+            Index = (long)item * work->PerItem;
+            _end = Math.Min(work->Count, Index + work->PerItem);
+            _blocksPerRow = work->BlocksPerRow;
+            _gap = work->Stride - ((nint)_blocksPerRow * blockBytes);
+            (long row, long column) = Math.DivRem(Index, _blocksPerRow);
+            _column = (int)column;
+            Block = work->Blocks + ((nint)row * work->Stride) + (_column * blockBytes);
+        }
+
+        /// <summary>The block's number, counted through all rows.</summary>
+        public long Index { get; private set; }
+
+        public byte* Block { get; private set; }
+
+        /// <summary>Blocks of the item that are left of this row.</summary>
+        public readonly int Left => (int)Math.Min(_end - Index, _blocksPerRow - _column);
+
+        /// <summary>Goes on by <paramref name="count"/> blocks, at most <see cref="Left"/>.</summary>
+        public void Next(int count, int blockBytes)
+        {
+            Index += count;
+            Block += count * blockBytes;
+            _column += count;
+            if (_column < _blocksPerRow) return;
+            _column = 0;
+            Block += _gap;
+        }
     }
 }
