@@ -7,17 +7,18 @@ namespace Coppice.Kernels.Emitted;
 /// <summary>
 /// The items of a product with quantized weights by <see cref="EmittedTiles"/>. The inputs are walked in stretches: the rows of a tile
 /// stay in the first cache while the stretches of all panels of the item pass by from the second. Where there are many rows,
-/// the panels are unpacked first. Sums grow in a buffer of their own: in the result, rows of 2^n outputs would meet in few sets of
+/// the panels are unpacked first, and wherever codes are bytes two panels are taken at a time. Sums grow in a buffer of their own: in the result, rows of 2^n outputs would meet in few sets of
 /// the caches (54 instead of 64% of the peak at 512 rows). In any case an output's operations and their order are those of
 /// <see cref="IntegerTile{TFormat,TDot}"/>.
 /// </summary>
 internal static unsafe class EmittedProduct
 {
-    /// <summary>Rows from which unpacking pays: five tiles.</summary>
+    /// <summary>Rows from which unpacking pays, for codes that are not bytes already.</summary>
     private const int UnpackFrom = 49;
 
     private const int Lanes = 16;
     private const int StretchInputs = 1024;
+    private const int PairStretchInputs = 512;
     private const int RowBytesToKeep = 32 << 10;
 
     /// <summary>Runs an item of a <see cref="PanelWork"/>.</summary>
@@ -34,29 +35,32 @@ internal static unsafe class EmittedProduct
         float* taken = stackalloc float[count + Lanes];
         float* sums = (float*)Align((byte*)taken);
         new Span<float>(sums, count).Clear();
-        if (tile.Rows >= UnpackFrom) Unpacked(tiles, work, tile, sums);
-        else Packed(tiles, work, tile, sums);
-        Keep(work, tile, sums);
+        bool unpack = tile.Rows >= UnpackFrom && !tiles.HasPackedPairs;
+        // Steps of 256 gain nothing from pairs: they have half as many multiply-adds, and twice the traffic from the second cache.
+        var form = new Form(unpack, unpack ? tiles.StepInputs == 32 : tiles.HasPackedPairs);
+        if (unpack) Unpacked(tiles, form, work, tile, sums);
+        else Packed(tiles, form, work, tile, sums);
+        Keep(work, form, tile, sums);
     }
 
     private static byte* Align(byte* p) => (byte*)(((nint)p + 63) & ~(nint)63);
 
-    private static void Packed(EmittedTiles tiles, PanelWork* work, PanelWork.Tile tile, float* sums)
+    private static void Packed(EmittedTiles tiles, Form form, PanelWork* work, PanelWork.Tile tile, float* sums)
     {
         bool fits = tile.Rows * work->XStride <= RowBytesToKeep;
-        int most = fits ? work->Steps : StretchInputs / tiles.StepInputs;
+        int most = fits ? work->Steps : form.StretchInputs / tiles.StepInputs;
         for (int step = 0; step < work->Steps; step += most)
         {
             var stretch = new Stretch(step, Math.Min(most, work->Steps - step));
             byte* panels = work->Panel(tile.FirstPanel) + ((nint)step * tiles.PackedStepBytes);
-            Multiply(tiles, unpacked: false, work, tile, stretch, panels, (nint)work->PanelBytes, sums);
+            Multiply(tiles, form, work, tile, stretch, panels, (nint)work->PanelBytes, sums);
         }
     }
 
     [SkipLocalsInit]
-    private static void Unpacked(EmittedTiles tiles, PanelWork* work, PanelWork.Tile tile, float* sums)
+    private static void Unpacked(EmittedTiles tiles, Form form, PanelWork* work, PanelWork.Tile tile, float* sums)
     {
-        int most = StretchInputs / tiles.StepInputs, panelBytes = most * tiles.UnpackedStepBytes;
+        int most = form.StretchInputs / tiles.StepInputs, panelBytes = most * tiles.UnpackedStepBytes;
         byte* taken = stackalloc byte[((tile.EndPanel - tile.FirstPanel) * panelBytes) + 64];
         byte* panels = Align(taken);
         for (int step = 0; step < work->Steps; step += most)
@@ -68,16 +72,16 @@ internal static unsafe class EmittedProduct
                 tiles.Unpack(packed, panels + ((panel - tile.FirstPanel) * panelBytes), stretch.Steps);
             }
 
-            Multiply(tiles, unpacked: true, work, tile, stretch, panels, panelBytes, sums);
+            Multiply(tiles, form, work, tile, stretch, panels, panelBytes, sums);
         }
     }
 
     /// <summary>All rows, cut into even tiles, times a stretch of all panels.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Multiply(
-        EmittedTiles tiles, bool unpacked, PanelWork* work, PanelWork.Tile tile, Stretch stretch, byte* panels, nint panelBytes, float* sums)
+        EmittedTiles tiles, Form form, PanelWork* work, PanelWork.Tile tile, Stretch stretch, byte* panels, nint panelBytes, float* sums)
     {
-        int count = (tile.Rows + EmittedTiles.MaxRows - 1) / EmittedTiles.MaxRows, panelCount = tile.EndPanel - tile.FirstPanel;
+        int count = form.Tiles(tile.Rows), panelCount = tile.EndPanel - tile.FirstPanel;
         var call = new TileCall
         {
             X = work->Row(tile.FirstRow) + ((nint)stretch.First * tiles.BlockBytes),
@@ -85,28 +89,39 @@ internal static unsafe class EmittedProduct
             Y = sums,
             YStride = Lanes * sizeof(float),
             Steps = stretch.Steps,
+            PanelStride = panelBytes,
         };
-        for (int i = 0, row = 0; i < count; i++)
+        // In pairs: the panels stay in the first cache and the rows pass by. Else: the rows of a tile stay and the panels pass by.
+        byte* x = call.X;
+        int wide = form.InPairs ? 2 : panelCount;
+        for (int first = 0; first < panelCount; first += wide)
         {
-            int rows = (tile.Rows - row) / (count - i);
-            for (int panel = 0; panel < panelCount; panel++)
+            int end = Math.Min(panelCount, first + wide);
+            call.X = x;
+            for (int i = 0, row = 0; i < count; i++)
             {
-                call.Panel = panels + (panel * panelBytes);
-                if (unpacked) tiles.Unpacked(rows, &call);
-                else tiles.Packed(rows, &call);
-                call.Y += rows * Lanes;
-            }
+                int rows = (tile.Rows - row) / (count - i);
+                bool pair = form.InPairs && end - first == 2;
+                for (int panel = first; panel < end; panel += pair ? 2 : 1)
+                {
+                    call.Panel = panels + (panel * panelBytes);
+                    call.Y = sums + ((nint)Lanes * ((row * panelCount) + (panel * rows)));
+                    if (pair) tiles.Pair(form.Unpacked, rows, &call);
+                    else if (form.Unpacked) tiles.Unpacked(rows, &call);
+                    else tiles.Packed(rows, &call);
+                }
 
-            row += rows;
-            call.X += rows * call.XStride;
+                row += rows;
+                call.X += rows * call.XStride;
+            }
         }
     }
 
     /// <summary>Copies the sums, [tiles, panels, rows of the tile, lanes], into the result.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Keep(PanelWork* work, PanelWork.Tile tile, float* sums)
+    private static void Keep(PanelWork* work, Form form, PanelWork.Tile tile, float* sums)
     {
-        int count = (tile.Rows + EmittedTiles.MaxRows - 1) / EmittedTiles.MaxRows;
+        int count = form.Tiles(tile.Rows);
         for (int i = 0, row = 0; i < count; i++)
         {
             int rows = (tile.Rows - row) / (count - i);
@@ -126,4 +141,20 @@ internal static unsafe class EmittedProduct
     }
 
     private readonly record struct Stretch(int First, int Steps);
+
+    /// <summary>How an item is done.</summary>
+    /// <param name="Unpacked">Whether the panels are unpacked first.</param>
+    /// <param name="InPairs">Whether two panels share what is read of the rows.</param>
+    private readonly record struct Form(bool Unpacked, bool InPairs)
+    {
+        /// <summary>Inputs of a stretch where the rows do not fit the first cache whole.</summary>
+        public int StretchInputs => InPairs ? PairStretchInputs : EmittedProduct.StretchInputs;
+
+        /// <summary>Tiles that some rows are cut into.</summary>
+        public int Tiles(int rows)
+        {
+            int most = InPairs ? EmittedTiles.MaxPairRows : EmittedTiles.MaxRows;
+            return (rows + most - 1) / most;
+        }
+    }
 }

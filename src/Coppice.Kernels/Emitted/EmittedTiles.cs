@@ -13,8 +13,13 @@ internal sealed unsafe class EmittedTiles : IDisposable
     /// <summary>Most rows of one call.</summary>
     public const int MaxRows = TileEmitter.MaxRows;
 
+    /// <summary>Most rows of one call for two panels.</summary>
+    public const int MaxPairRows = PairEmitter.MaxRows;
+
     private const int Alignment = 64;
-    private const int Unpacker = 2 * MaxRows;
+    private const int Pairs = 2 * MaxRows;
+    private const int PackedPairs = Pairs + PairEmitter.MaxRows;
+    private const int Unpacker = PackedPairs + PairEmitter.MaxRows;
     private readonly ExecutableMemory _memory;
     private readonly nint[] _functions;
 
@@ -27,9 +32,13 @@ internal sealed unsafe class EmittedTiles : IDisposable
         BlockBytes = packed.Small ? Block32.Bytes : Block256.Bytes;
         PackedStepBytes = packed.StepBytes;
         UnpackedStepBytes = packed.Unpacked().StepBytes;
+        HasPackedPairs = PairEmitter.Takes(packed);
         _memory = memory;
         _functions = Array.ConvertAll(starts, start => (nint)(memory.Address + start));
     }
+
+    /// <summary>Whether packed panels can be taken two at a time: their codes are plain bytes.</summary>
+    public bool HasPackedPairs { get; }
 
     /// <summary>Inputs of a step.</summary>
     public int StepInputs { get; }
@@ -67,6 +76,12 @@ internal sealed unsafe class EmittedTiles : IDisposable
             starts[MaxRows + rows - 1] = Append(code, TileEmitter.Emit(unpacked, rows, galois, prefetch: 0));
         }
 
+        for (int rows = 1; rows <= PairEmitter.MaxRows; rows++)
+        {
+            starts[Pairs + rows - 1] = Append(code, PairEmitter.Emit(unpacked, rows));
+            if (PairEmitter.Takes(packed)) starts[PackedPairs + rows - 1] = Append(code, PairEmitter.Emit(packed, rows));
+        }
+
         starts[Unpacker] = Append(code, UnpackEmitter.Emit(packed, galois, prefetch));
         ExecutableMemory? memory = ExecutableMemory.TryLoad(code.GetBuffer().AsSpan(0, (int)code.Length));
         return memory is null ? null : new EmittedTiles(packed, memory, starts);
@@ -81,6 +96,12 @@ internal sealed unsafe class EmittedTiles : IDisposable
     /// <param name="rows">1 to <see cref="MaxRows"/>.</param>
     /// <param name="call">Operands.</param>
     public void Unpacked(int rows, TileCall* call) => Call(_functions[MaxRows + rows - 1], call);
+
+    /// <summary>Two panels times some rows, sharing what is read of the rows.</summary>
+    /// <param name="unpacked">Whether the panels are unpacked; if not, <see cref="HasPackedPairs"/>.</param>
+    /// <param name="rows">1 to <see cref="MaxPairRows"/>.</param>
+    /// <param name="call">Operands; the second panel's sums follow the first one's.</param>
+    public void Pair(bool unpacked, int rows, TileCall* call) => Call(_functions[(unpacked ? Pairs : PackedPairs) + rows - 1], call);
 
     /// <summary>Takes steps of a packed panel apart.</summary>
     /// <param name="packed">The first step.</param>

@@ -7,7 +7,7 @@ namespace Coppice.Kernels.Emitted;
 internal unsafe struct TileCall
 {
     /// <summary>Byte offsets of the fields, for the emitter.</summary>
-    public const int PanelAt = 0, XAt = 8, XStrideAt = 16, YAt = 24, YStrideAt = 32, StepsAt = 40;
+    public const int PanelAt = 0, XAt = 8, XStrideAt = 16, YAt = 24, YStrideAt = 32, StepsAt = 40, PanelStrideAt = 48;
 
     /// <summary>The panel's first step.</summary>
     [FieldOffset(PanelAt)]
@@ -32,4 +32,8 @@ internal unsafe struct TileCall
     /// <summary>Number of steps, at least 1.</summary>
     [FieldOffset(StepsAt)]
     public nint Steps;
+
+    /// <summary>Bytes from the first panel to the second, for tiles of two.</summary>
+    [FieldOffset(PanelStrideAt)]
+    public nint PanelStride;
 }

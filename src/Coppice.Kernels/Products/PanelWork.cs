@@ -59,6 +59,8 @@ internal unsafe struct PanelWork
         int most = Math.Max(1, work.PanelCount / (4 * team.Threads));
         int wanted = reuse ? ReusedPanelsPerItem : (int)Math.Max(1, StreamBytesPerItem / work.PanelBytes);
         work.PanelsPerItem = Math.Min(wanted, most);
+        // Some kernels take two panels at a time.
+        if (work.PanelsPerItem > 1) work.PanelsPerItem &= ~1;
         team.Run((work.PanelCount + work.PanelsPerItem - 1) / work.PanelsPerItem * work.RowBlocks, &work, body);
     }
 

@@ -72,6 +72,7 @@ public sealed class EmittedTilesTests
             ProductCase.AssertBits(it.Emitted(unpacked: false, rows), it.Guarded(unpacked: false, rows));
             ProductCase.AssertBits(it.Emitted(unpacked: true, rows), it.Guarded(unpacked: true, rows));
         }
+
     }
 
     [Fact]
@@ -105,17 +106,28 @@ public sealed class EmittedTilesTests
             ProductCase.AssertBits(expected.AsSpan(0, rows * 16), it.Emitted(unpacked: false, rows));
             ProductCase.AssertBits(expected.AsSpan(0, rows * 16), it.Emitted(unpacked: true, rows));
         }
+
+        for (int rows = 1; rows <= EmittedTiles.MaxPairRows; rows++)
+        {
+            it.AssertPair(unpacked: true, rows);
+            if (it.HasPackedPairs) it.AssertPair(unpacked: false, rows);
+        }
     }
 
-    /// <summary>One panel times some rows, by the scalar and by the emitted kernel. Sums start from numbers other than zero.</summary>
+    /// <summary>
+    /// One panel, or two, times some rows, by the scalar and by the emitted kernel. The second panel has the first one's outputs in
+    /// reverse. Sums start from numbers other than zero.
+    /// </summary>
     private sealed unsafe class Case : IDisposable
     {
         private const int YStride = 20;
         private readonly WorkerTeam _team = new(1);
         private readonly WeightMatrix _weights;
+        private readonly WeightMatrix _second;
         private readonly ActivationRows _x;
         private readonly EmittedTiles _tiles;
         private readonly AlignedBuffer<byte> _unpacked;
+        private readonly AlignedBuffer<byte> _secondUnpacked;
         private readonly bool _small;
         private readonly byte* _blocks;
         private readonly nint _stride;
@@ -127,14 +139,19 @@ public sealed class EmittedTilesTests
             if (tiles is null) Assert.Skip("the operating system refuses executable pages");
             _tiles = tiles;
             _weights = ProductCase.Pack(type, 16, inputs, blocks, _team);
+            _second = ProductCase.Pack(type, 16, inputs, [.. blocks.Chunk(blocks.Length / 16).Reverse().SelectMany(row => row)], _team);
             _x = new ActivationRows(x.Length / inputs, inputs);
             _x.Load(x, x.Length / inputs, inputs);
             _small = TensorTypes.BlockSize(type) == 32;
             _blocks = _small ? _x.Blocks32(KernelPath.Scalar, _team) : _x.Blocks256(KernelPath.Scalar, _team);
             _stride = _x.BlockStride(TensorTypes.BlockSize(type));
             _unpacked = new AlignedBuffer<byte>(Steps * (long)TileLayout.Packed(type).Unpacked().StepBytes);
-            Visit(new Unpacker());
+            _secondUnpacked = new AlignedBuffer<byte>(_unpacked.Length);
+            Visit(new Unpacker { Panel = _weights.Data, Unpacked = _unpacked.Pointer });
+            Visit(new Unpacker { Panel = _second.Data, Unpacked = _secondUnpacked.Pointer });
         }
+
+        public bool HasPackedPairs => _tiles.HasPackedPairs;
 
         private int Steps => _weights.Inputs / TensorTypes.BlockSize(_weights.Type);
 
@@ -148,8 +165,43 @@ public sealed class EmittedTilesTests
         public float[] Scalar()
         {
             float[] y = Sums(_x.Rows);
-            fixed (float* p = y) Visit(new Scalars { Y = p });
+            fixed (float* p = y) Visit(new Scalars { Panel = _weights.Data, Rows = _x.Rows, Y = p });
             return Compact(y, _x.Rows);
+        }
+
+        /// <summary>Two panels, whose sums lie one after the other, against the scalar kernel on each; all operands end before guard pages.</summary>
+        public void AssertPair(bool unpacked, int rows)
+        {
+            float[] expected = Sums(2 * rows);
+            fixed (float* p = expected)
+            {
+                Visit(new Scalars { Panel = _weights.Data, Rows = rows, Y = p });
+                Visit(new Scalars { Panel = _second.Data, Rows = rows, Y = p + (rows * YStride) });
+            }
+
+            byte* first = unpacked ? _unpacked.Pointer : _weights.Data, second = unpacked ? _secondUnpacked.Pointer : _second.Data;
+            int panelFloats = (int)(unpacked ? _unpacked.Length : _weights.Bytes) / sizeof(float);
+            int xFloats = (int)(((rows - 1) * _stride) + (Steps * (_small ? Block32.Bytes : Block256.Bytes))) / sizeof(float);
+            using var firstPanel = new GuardedFloats(new Span<float>(first, panelFloats));
+            using var secondPanel = new GuardedFloats(new Span<float>(second, panelFloats));
+            using var x = new GuardedFloats(new Span<float>(_blocks, xFloats));
+            using var sums = new GuardedFloats(Sums(2 * rows).AsSpan(0, (((2 * rows) - 1) * YStride) + 16));
+            fixed (float* firstPointer = firstPanel.Span, secondPointer = secondPanel.Span, xPointer = x.Span, y = sums.Span)
+            {
+                var call = new TileCall
+                {
+                    Panel = (byte*)firstPointer,
+                    PanelStride = (nint)((byte*)secondPointer - (byte*)firstPointer),
+                    X = (byte*)xPointer,
+                    XStride = _stride,
+                    Y = y,
+                    YStride = YStride * sizeof(float),
+                    Steps = Steps,
+                };
+                _tiles.Pair(unpacked, rows, &call);
+            }
+
+            ProductCase.AssertBits(Compact(expected, 2 * rows), Compact(sums.Span.ToArray(), 2 * rows));
         }
 
         public float[] Emitted(bool unpacked, int rows)
@@ -203,6 +255,8 @@ public sealed class EmittedTilesTests
         public void Dispose()
         {
             _unpacked.Dispose();
+            _secondUnpacked.Dispose();
+            _second.Dispose();
             _tiles.Dispose();
             _weights.Dispose();
             _x.Dispose();
@@ -241,20 +295,28 @@ public sealed class EmittedTilesTests
 
         private readonly struct Scalars : IVisitor
         {
+            public byte* Panel { get; init; }
+
+            public int Rows { get; init; }
+
             public float* Y { get; init; }
 
             public void Visit<TFormat>(Case it)
                 where TFormat : struct, IPanelFormat
-                => ScalarTile<TFormat>.Rows(it._weights.Data, it.Steps, it._blocks, it._stride, it._x.Rows, Y, YStride);
+                => ScalarTile<TFormat>.Rows(Panel, it.Steps, it._blocks, it._stride, Rows, Y, YStride);
         }
 
         private readonly struct Unpacker : IVisitor
         {
+            public byte* Panel { get; init; }
+
+            public byte* Unpacked { get; init; }
+
             public void Visit<TFormat>(Case it)
                 where TFormat : struct, IPanelFormat
             {
                 Assert.Equal(UnpackedPanel<TFormat>.StepBytes, TileLayout.Packed(it._weights.Type).Unpacked().StepBytes);
-                UnpackedPanel<TFormat>.Unpack(it._weights.Data, it.Steps, it._unpacked.Pointer);
+                UnpackedPanel<TFormat>.Unpack(Panel, it.Steps, Unpacked);
             }
         }
     }
