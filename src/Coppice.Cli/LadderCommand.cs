@@ -40,7 +40,7 @@ internal static class LadderCommand
                 ended = true;
             }
 
-            return (run.Report(Path.GetFileName(source.Path)), ended);
+            return (run.Report(source.Name), ended);
         });
         if (asJson) JsonOutput.Write(output.Output, report, CommandJson.Readable.LadderReport);
         else LadderTable.Write(output.Output, report);

@@ -10,7 +10,7 @@ internal sealed record LadderPlan(int PromptTokens, int[] Samples, int Tokens, i
     private const int MostRounds = 8;
 
     /// <summary>Time for rounds where their number is not given; two are made however long they take.</summary>
-    public static readonly TimeSpan RoundsTime = TimeSpan.FromSeconds(45);
+    public static readonly TimeSpan RoundsTime = TimeSpan.FromSeconds(60);
 
     /// <summary>Prompt tokens of a prefill step.</summary>
     public int Chunk => Math.Min(512, PromptTokens);

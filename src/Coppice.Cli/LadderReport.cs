@@ -138,6 +138,6 @@ internal sealed record LadderStepRow(
 /// <param name="Phase">decode or prefill.</param>
 /// <param name="Samples">Number of samples.</param>
 /// <param name="TokensPerSecond">Tokens of all samples, or of the prompt, a second.</param>
-/// <param name="StepTokensPerSecond">The same of the step alone.</param>
+/// <param name="StepTokensPerSecond">The same of as many steps of the decoder in a row.</param>
 /// <param name="PercentOfStep">Of it.</param>
 internal sealed record LadderRunRow(string Phase, int Samples, double TokensPerSecond, double StepTokensPerSecond, double PercentOfStep);

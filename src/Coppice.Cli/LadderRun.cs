@@ -67,9 +67,11 @@ internal sealed class LadderRun : IDisposable
             for (int i = 0; i < _plan.Samples.Length; i++)
             {
                 progress($"{round}: whole run, samples {_plan.Samples[i]}");
+                _stages[i].MeasureInARow(_plan.Tokens, cancel);
                 BenchRow row = await _runner.MeasureAsync(_plan.PromptTokens, _plan.Samples[i], cancel);
                 _decodeRates[i] = Math.Max(_decodeRates[i], row.DecodeTokensPerSecond);
                 _prefillRate = Math.Max(_prefillRate, row.PrefillTokensPerSecond);
+                _stages[^1].MeasureInARow(1, cancel);
             }
 
             Rounds++;
@@ -81,11 +83,10 @@ internal sealed class LadderRun : IDisposable
     public LadderReport Report(string modelName)
     {
         MachineLimits limits = _meter.Limits;
-        LadderStepRow[] steps = [.. _stages.Select(stage => stage.StepRow(limits))];
         LadderRunRow[] runs =
         [
-            .. _plan.Samples.Select((samples, i) => Run(LadderStep.Decode, samples, _decodeRates[i], steps[i])),
-            Run(LadderStep.Prefill, 1, _prefillRate, steps[^1]),
+            .. _plan.Samples.Select((samples, i) => Run(LadderStep.Decode, samples, _decodeRates[i], _stages[i])),
+            Run(LadderStep.Prefill, 1, _prefillRate, _stages[^1]),
         ];
         return new LadderReport(
             modelName,
@@ -97,7 +98,7 @@ internal sealed class LadderRun : IDisposable
             LadderMachine.Of(limits),
             [.. _stages.SelectMany(stage => stage.KernelRows(limits))],
             [.. _sampling.Select(sampling => sampling.Row())],
-            steps,
+            [.. _stages.Select(stage => stage.StepRow(limits))],
             runs);
     }
 
@@ -108,6 +109,6 @@ internal sealed class LadderRun : IDisposable
         foreach (LadderStage stage in _stages) stage.Dispose();
     }
 
-    private static LadderRunRow Run(string phase, int samples, double rate, LadderStepRow step) =>
-        new(phase, samples, rate, step.TokensPerSecond, 100 * rate / step.TokensPerSecond);
+    private static LadderRunRow Run(string phase, int samples, double rate, LadderStage stage) =>
+        new(phase, samples, rate, stage.TokensPerSecondInARow, 100 * rate / stage.TokensPerSecondInARow);
 }

@@ -13,6 +13,7 @@ internal sealed class LadderStage(LadderModel model, LadderStep step) : IDisposa
     private static readonly TimeSpan RoundTime = TimeSpan.FromSeconds(0.5);
     private readonly LadderKernels _kernels = new(model, step);
     private double _seconds = double.PositiveInfinity;
+    private double _secondsInARow = double.PositiveInfinity;
 
     /// <summary>The step.</summary>
     public LadderStep Step => step;
@@ -28,6 +29,27 @@ internal sealed class LadderStage(LadderModel model, LadderStep step) : IDisposa
             model.Run(step);
             _seconds = Math.Min(_seconds, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
+    }
+
+    /// <summary>
+    /// Tokens a second of so many steps in a row, the best of the rounds: what a whole run is held against. A run's rate is a mean over
+    /// its steps, with what disturbed some of them, and so is this.
+    /// </summary>
+    public double TokensPerSecondInARow => step.Rows / _secondsInARow;
+
+    /// <summary>A round of steps in a row.</summary>
+    /// <param name="steps">How many.</param>
+    /// <param name="cancel">Ends it.</param>
+    public void MeasureInARow(int steps, CancellationToken cancel)
+    {
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < steps; i++)
+        {
+            cancel.ThrowIfCancellationRequested();
+            model.Run(step);
+        }
+
+        _secondsInARow = Math.Min(_secondsInARow, Stopwatch.GetElapsedTime(start).TotalSeconds / steps);
     }
 
     /// <summary>The kernels' rows.</summary>

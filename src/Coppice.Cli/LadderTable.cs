@@ -16,7 +16,7 @@ internal static class LadderTable
         foreach (LadderSamplingRow row in report.Sampling) Line(output, $"  {row.Sampling,-28}{row.Vocabulary,10}{row.MsPerRow,12:0.0000}");
         Steps(output, report);
         Line(output, $"");
-        Line(output, $"{"run",-10}{"samples",10}{"tokens/s",12}{"step alone",12}{"of step",10}");
+        Line(output, $"{"run",-10}{"samples",10}{"tokens/s",12}{"steps alone",12}{"of step",10}");
         foreach (LadderRunRow row in report.Runs)
             Line(output, $"  {row.Phase,-8}{row.Samples,10}{row.TokensPerSecond,12:0.0}{row.StepTokensPerSecond,12:0.0}{row.PercentOfStep,9:0}%");
     }
