@@ -6,11 +6,11 @@ namespace Coppice.Cli;
 /// <param name="Model">The file's name.</param>
 /// <param name="Architecture">The model's architecture.</param>
 /// <param name="Threads">Threads that computed.</param>
-/// <param name="Kernels">The kernel path.</param>
+/// <param name="KernelPath">The instruction set of the kernels.</param>
 /// <param name="PromptTokens">Length of the prompt.</param>
 /// <param name="Rounds">Rounds of measurements.</param>
 /// <param name="Machine">What the process can reach.</param>
-/// <param name="KernelRows">Each kernel over all layers, against the machine.</param>
+/// <param name="Kernels">Each kernel over all layers, against the machine.</param>
 /// <param name="Sampling">Drawing a token.</param>
 /// <param name="Steps">The decoder's steps, against their kernels and the machine.</param>
 /// <param name="Runs">Whole runs, against the steps.</param>
@@ -18,11 +18,11 @@ internal sealed record LadderReport(
     string Model,
     string Architecture,
     int Threads,
-    string Kernels,
+    string KernelPath,
     int PromptTokens,
     int Rounds,
     LadderMachine Machine,
-    IReadOnlyList<LadderKernelRow> KernelRows,
+    IReadOnlyList<LadderKernelRow> Kernels,
     IReadOnlyList<LadderSamplingRow> Sampling,
     IReadOnlyList<LadderStepRow> Steps,
     IReadOnlyList<LadderRunRow> Runs);

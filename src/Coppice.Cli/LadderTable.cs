@@ -8,7 +8,7 @@ internal static class LadderTable
     /// <summary>Writes all rungs.</summary>
     public static void Write(TextWriter output, LadderReport report)
     {
-        Line(output, $"{report.Model} ({report.Architecture}), prompt {report.PromptTokens}, threads {report.Threads}, {report.Kernels}; the best of {report.Rounds} rounds");
+        Line(output, $"{report.Model} ({report.Architecture}), prompt {report.PromptTokens}, threads {report.Threads}, {report.KernelPath}; the best of {report.Rounds} rounds");
         Machine(output, report);
         Kernels(output, report);
         Line(output, $"");
@@ -44,7 +44,7 @@ internal static class LadderTable
 
     private static void Kernels(TextWriter output, LadderReport report)
     {
-        foreach (IGrouping<(string Phase, int Rows), LadderKernelRow> step in report.KernelRows.GroupBy(row => (row.Phase, row.Rows)))
+        foreach (IGrouping<(string Phase, int Rows), LadderKernelRow> step in report.Kernels.GroupBy(row => (row.Phase, row.Rows)))
         {
             Line(output, $"");
             string name = $"kernels, {step.Key.Phase}, rows {step.Key.Rows}";
