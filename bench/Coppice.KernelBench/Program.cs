@@ -1,6 +1,7 @@
 // Matrix products against what the machine can do in the same minute.
 //   Coppice.KernelBench [type,type,...] [rows,rows,...] [threads] [path]
-// Few rows are held against a plain read of as many bytes, many rows against integer or float arithmetic in registers.
+// Few rows are held against the rate at which memory can be read, many rows against integer or float arithmetic in registers, both
+// measured before each type.
 using System.Globalization;
 using Coppice.KernelBench;
 using Coppice.Kernels;
@@ -19,18 +20,21 @@ Console.WriteLine("type   rows outputs |      ms    GB/s  read GB/s    % |    GO
 foreach (string name in types)
 {
     TensorType type = TensorTypes.Parse(name) ?? throw new ArgumentException($"no type {name}", nameof(args));
+    MachineLimits limits = MachineLimits.Measure(team);
     foreach (bool large in new[] { true, false })
     {
         int[] some = [.. rowCounts.Where(r => large == r <= 4)];
-        if (some.Length > 0) Measure(type, large ? Outputs(type) : 2048, some);
+        if (some.Length > 0) Measure(type, large ? Outputs(type) : 2048, some, limits);
     }
 }
 
 // A matrix for few rows is larger than the caches: about half a gigabyte.
 static int Outputs(TensorType type) => (int)(512L * 1024 * 1024 / TensorTypes.Bytes(type, Inputs) / 64 * 64);
 
-void Measure(TensorType type, int outputs, int[] rows)
+void Measure(TensorType type, int outputs, int[] rows, MachineLimits limits)
 {
+    double readRate = limits.MemoryRead.All;
+    double peak = TensorTypes.BlockSize(type) > 1 && limits.ByteDot is { } dot ? dot.All : limits.MultiplyAdd.All;
     using var source = new AlignedBuffer<byte>(TensorTypes.Bytes(type, Inputs) * outputs);
     FillBlocks(type, source.Span);
     double packing = Clock.Best(1, () => WeightMatrix.Pack(type, outputs, Inputs, NativeBytes.Of(source), team).Dispose());
@@ -49,9 +53,7 @@ void Measure(TensorType type, int outputs, int[] rows)
             x.Fill(count, Inputs); // quantize again
             MatrixProduct.Multiply(path, team, weights, x, y);
         });
-        double read = Calibration.ReadSeconds(team, source), ops = 2.0 * count * outputs * Inputs;
-        double peak = TensorTypes.BlockSize(type) == 1 ? Calibration.FmaRate(team) : Calibration.VnniRate(team);
-        double bytes = weights.Bytes, readRate = source.Bytes / read;
+        double bytes = weights.Bytes, ops = 2.0 * count * outputs * Inputs;
         Console.WriteLine(
             $"{type,-6} {count,4} {outputs,7} | {seconds * 1e3,7:f2} {bytes / seconds / 1e9,7:f1} {readRate / 1e9,10:f1} {bytes / seconds / readRate,5:p0}"
             + $"| {ops / seconds / 1e9,8:f0} {peak / 1e9,11:f0} {ops / seconds / peak,5:p0}");

@@ -25,10 +25,16 @@ internal sealed class BenchArguments
 
     private readonly Option<int?> _warmup = OptionParsers.Number("--warmup", "Short runs before the first row that do not count; 1 if not given.", 0, 1000);
 
+    private readonly Option<bool> _ladder = new("--ladder")
+    {
+        Description = "Measures the machine's limits, then kernels, steps and whole runs, each as a percentage of the one before; "
+            + "of one prompt length, with 1 and 32 samples if not given.",
+    };
+
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _promptTokens, _samples, _tokens, _attention, _repeats, _warmup }) command.Add(option);
+        foreach (Option option in new Option[] { _promptTokens, _samples, _tokens, _attention, _repeats, _warmup, _ladder }) command.Add(option);
     }
 
     /// <summary>What was asked for.</summary>
@@ -39,6 +45,21 @@ internal sealed class BenchArguments
         parsed.GetValue(_attention)!,
         parsed.GetValue(_repeats),
         parsed.GetValue(_warmup) ?? 1);
+
+    /// <summary>What was asked for with <c>--ladder</c>; null without it.</summary>
+    /// <exception cref="RequestRejectedException">An option does not go with it.</exception>
+    public LadderPlan? ReadLadder(ParseResult parsed)
+    {
+        if (!parsed.GetValue(_ladder)) return null;
+        foreach (Option option in new Option[] { _attention, _warmup })
+            if (IsGiven(parsed, option)) throw new RequestRejectedException(option.Name, "no such option beside --ladder", "one");
+        int[] lengths = parsed.GetValue(_promptTokens)!;
+        if (lengths.Length != 1) throw new RequestRejectedException("--prompt-tokens", "one length beside --ladder", $"{lengths.Length}");
+        int[] samples = IsGiven(parsed, _samples) ? parsed.GetValue(_samples)! : [32];
+        return new LadderPlan(lengths[0], [.. samples.Append(1).Distinct().Order()], parsed.GetValue(_tokens) ?? 16, parsed.GetValue(_repeats));
+    }
+
+    private static bool IsGiven(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
 
     private static Option<int[]> List(string name, string description, int[] fallback, int most, params string[] aliases) => new(name, aliases)
     {
@@ -81,4 +102,17 @@ internal sealed record BenchPlan(int[] PromptTokens, int[] Samples, int Tokens, 
 
     /// <summary>Tokens of each sample: the first costs no step.</summary>
     public int MaxTokens => Tokens + 1;
+
+    /// <summary>Settings of an engine for the largest row.</summary>
+    /// <param name="threads">Threads that compute.</param>
+    /// <param name="kv">How keys and values are stored.</param>
+    public EngineOptions EngineOptions(int threads, KvType kv) => new()
+    {
+        Threads = threads,
+        KvType = kv,
+        ContextLength = PromptTokens.Max() + MaxTokens,
+        KvTokens = EngineLoading.KvTokens(PromptTokens.Max(), Samples.Max(), MaxTokens),
+        MaxBranches = Samples.Max(),
+        PrefillChunk = Math.Min(512, PromptTokens.Max()),
+    };
 }

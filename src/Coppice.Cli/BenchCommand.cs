@@ -22,10 +22,17 @@ internal static class BenchCommand
         command.Add(json);
         command.SetAction(async (parsed, cancel) =>
         {
-            BenchPlan plan = bench.Read(parsed);
-            EngineOptions options = Options(plan, runtime, parsed);
-            TextWriter output = parsed.InvocationConfiguration.Output;
             bool asJson = parsed.GetValue(json);
+            if (bench.ReadLadder(parsed) is { } ladder)
+            {
+                using ModelSource measured = model.Read(parsed, 1, parsed.InvocationConfiguration.Error, cancel);
+                return await LadderCommand.RunAsync(
+                    measured, ladder, runtime.Threads(parsed), runtime.Kv(parsed), parsed.InvocationConfiguration, asJson, cancel);
+            }
+
+            BenchPlan plan = bench.Read(parsed);
+            EngineOptions options = plan.EngineOptions(runtime.Threads(parsed), runtime.Kv(parsed));
+            TextWriter output = parsed.InvocationConfiguration.Output;
             var rows = new List<BenchRow>();
             bool cancelled = false;
             using ModelSource source = model.Read(parsed, 1, parsed.InvocationConfiguration.Error, cancel);
@@ -44,22 +51,6 @@ internal static class BenchCommand
             return cancelled ? ExitCode.Interrupted : ExitCode.Good;
         });
         return command;
-    }
-
-    /// <summary>An engine for the largest row.</summary>
-    private static EngineOptions Options(BenchPlan plan, RuntimeArguments runtime, ParseResult parsed)
-    {
-        int longest = plan.PromptTokens.Max();
-        int most = plan.Samples.Max();
-        return new EngineOptions
-        {
-            Threads = runtime.Threads(parsed),
-            KvType = runtime.Kv(parsed),
-            ContextLength = longest + plan.MaxTokens,
-            KvTokens = EngineLoading.KvTokens(longest, most, plan.MaxTokens),
-            MaxBranches = most,
-            PrefillChunk = Math.Min(512, longest),
-        };
     }
 
     /// <summary>The rows of one mode after those of the other, so that only one engine is in memory.</summary>

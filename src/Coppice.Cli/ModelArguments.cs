@@ -41,15 +41,19 @@ internal sealed class ModelArguments
         (ModelShape shape, TensorType type) = RandomModel.Parse(random!);
         TemporaryModel model = Progress.Run(error, $"writing random {shape.Name}", RandomModel.DataBytes(shape, type), written =>
             RandomModel.WriteTemporary(shape, type, seed, written, cancel));
-        return new ModelSource(model.Path, model);
+        return new ModelSource(model.Path, model, random);
     }
 }
 
 /// <summary>A model's file, and the temporary model behind it when it has random weights.</summary>
 /// <param name="Path">The file.</param>
 /// <param name="Temporary">Deletes the file in the end; null for the user's own.</param>
-internal sealed record ModelSource(string Path, TemporaryModel? Temporary) : IDisposable
+/// <param name="Random">Shape and type of random weights, or null.</param>
+internal sealed record ModelSource(string Path, TemporaryModel? Temporary, string? Random = null) : IDisposable
 {
+    /// <summary>What to call it: the file's name, or SHAPE:TYPE.</summary>
+    public string Name => Random ?? System.IO.Path.GetFileName(Path);
+
     /// <summary>To be called when the file is open: where the system allows it, a temporary file loses its name at once.</summary>
     public void Opened() => Temporary?.DeleteName();
 
