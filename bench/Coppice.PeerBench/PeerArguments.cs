@@ -12,7 +12,7 @@ internal sealed class PeerArguments
     private readonly Option<string?> _model = new("--model", "-m") { Description = "Measures a GGUF file instead.", HelpName = "FILE" };
     private readonly Option<int[]> _prompts = Numbers("--prompt-tokens", "Tokens of the shared prompt, with commas.", [512]);
     private readonly Option<int[]> _samples = Numbers("--samples", "Numbers of samples, with commas.", [1, 16, 32], "-n");
-    private readonly Option<string[]> _only = Words("--only", "Measures only rows whose name holds one of these texts, as in q8_0/512 or /prefill.", "TEXT");
+    private readonly Option<string[]> _only = Words("--only", "Measures only rows whose name holds one of these texts, as in q8_0/512/1 or prefill.", "TEXT");
     private readonly Option<string> _models = new("--models")
     {
         Description = "The folder of the suite's models.",
@@ -65,7 +65,7 @@ internal sealed class PeerArguments
         string[] chosen = parsed.GetValue(_settings) ?? [];
         string[] only = parsed.GetValue(_only) ?? [];
         IReadOnlyList<PeerRow> all = suite ? Suite.Rows : Rows(Path.GetFileNameWithoutExtension(model!), parsed.GetValue(_prompts)!, parsed.GetValue(_samples)!);
-        IReadOnlyList<PeerRow> rows = [.. all.Where(row => only.Length == 0 || Array.Exists(only, text => row.Name.Contains(text, StringComparison.OrdinalIgnoreCase)))];
+        IReadOnlyList<PeerRow> rows = [.. all.Where(row => only.Length == 0 || Array.Exists(only, row.IsMeant))];
         if (rows.Count == 0)
             throw new RequestRejectedException("--only", $"a part of a row's name, as in {all[0].Name}", $"'{string.Join("' '", only)}'");
         return new PeerRequest

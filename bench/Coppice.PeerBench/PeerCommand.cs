@@ -3,6 +3,7 @@ using Coppice.Kernels;
 using Coppice.Kernels.Attention;
 using Coppice.LlamaCpp;
 using Coppice.ModelFiles;
+using Microsoft.Win32.SafeHandles;
 
 namespace Coppice.PeerBench;
 
@@ -85,12 +86,19 @@ internal static class PeerCommand
             MachineName.Text(),
             $"{LlamaCppLibrary.Version} ({LlamaCppLibrary.Variant})",
             $"{BuildName.Text()} ({KernelPaths.FromEnvironment().ToString().ToLowerInvariant()})",
-            request.Model is { } file ? $"{Path.GetFullPath(file)}, {new FileInfo(file).Length} bytes" : "random weights",
+            request.Model is { } file ? FileName(file) : "random weights",
             procedure.Threads,
             procedure.Tokens,
             procedure.Repeats,
             procedure.Cache == KvType.F32 ? "f32" : "f16",
             string.Join(' ', procedure.Settings.Select(setting => setting.Name)));
+    }
+
+    /// <summary>A model's file, and its length in case another one takes its place.</summary>
+    private static string FileName(string path)
+    {
+        using SafeFileHandle file = File.OpenHandle(path);
+        return $"{Path.GetFileName(path)}, {RandomAccess.GetLength(file)} bytes";
     }
 
     private static void Measure(PeerRequest request, PeerResults results, TextWriter error, CancellationToken cancel)

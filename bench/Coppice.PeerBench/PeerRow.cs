@@ -10,6 +10,11 @@ internal sealed record PeerRow(string Model, int Context, int? Samples, double? 
     /// <summary>What <c>--only</c> looks in.</summary>
     public string Name => Samples is int samples ? $"{Model}/{Context}/{samples}" : $"{Model}/{Context}/prefill";
 
+    /// <summary>Whether <c>--only</c> means this row: its name holds the text, and a text with a slash ends where a part of the name ends.</summary>
+    public bool IsMeant(string text) => text.Contains('/', StringComparison.Ordinal)
+        ? $"{Name}/".Contains($"{text.TrimEnd('/')}/", StringComparison.OrdinalIgnoreCase)
+        : Name.Contains(text, StringComparison.OrdinalIgnoreCase);
+
     /// <summary>The work, in the table's words.</summary>
     public string Work => Samples switch
     {

@@ -66,6 +66,17 @@ public sealed class ResultTests
         Assert.Contains(ResultTable.Lines(document, document.Rows), line => line.Contains("FLAGGED: at the end", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("Q8_0", true)]
+    [InlineData("q8_0/512", true)]
+    [InlineData("512/16", true)]
+    [InlineData("/16", true)]
+    [InlineData("512/1", false)]
+    [InlineData("q8_0/51", false)]
+    [InlineData("q4_0", false)]
+    public void A_row_is_named_by_a_part_of_its_name(string text, bool meant) =>
+        Assert.Equal(meant, new PeerRow("shape:q8_0", 512, 16).IsMeant(text));
+
     [Fact]
     public void The_suite_demands_what_is_promised()
     {
