@@ -20,6 +20,9 @@ public sealed record LlamaCppContextOptions
     /// <summary>Threads, for one token and for many.</summary>
     public int Threads { get; init; } = 2;
 
+    /// <summary>Threads that stay between batches, at least <see cref="Threads"/>, disposed after the context; null: new ones for every batch.</summary>
+    public LlamaCppThreads? Pool { get; init; }
+
     /// <summary>Whether attention is computed in tiles.</summary>
     public bool FlashAttention { get; init; }
 
@@ -37,6 +40,7 @@ public sealed record LlamaCppContextOptions
 public sealed unsafe class LlamaCppContext : IDisposable
 {
     private readonly LlamaCppModel _model;
+    private readonly int _threads;
     private readonly nint _memory;
     private nint _handle;
 
@@ -51,7 +55,9 @@ public sealed unsafe class LlamaCppContext : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.ContextTokens, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.MaxSequences, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.BatchTokens, options.MaxSequences, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Threads, options.Pool?.Count ?? int.MaxValue, nameof(options));
         _model = model;
+        _threads = options.Threads;
 
         NativeContextParams parameters = NativeMethods.DefaultContextParams();
         parameters.ContextTokens = (uint)options.ContextTokens;
@@ -71,6 +77,7 @@ public sealed unsafe class LlamaCppContext : IDisposable
         _handle = NativeMethods.CreateContext(model.Handle, parameters);
         if (_handle == 0) throw LlamaCppLibrary.Failure("llama.cpp does not make a context");
         _memory = NativeMethods.Memory(_handle);
+        if (options.Pool is { } pool) NativeMethods.AttachThreadPool(_handle, pool.Handle, pool.Handle);
     }
 
     /// <summary>Positions of the KV cache, as llama.cpp rounded them.</summary>
@@ -95,6 +102,15 @@ public sealed unsafe class LlamaCppContext : IDisposable
             ObjectDisposedException.ThrowIf(_handle == 0, this);
             return _handle;
         }
+    }
+
+    /// <summary>Computes with so many threads from now on: at least 1, and no more than the context was made with.</summary>
+    /// <param name="threads">Threads, for one token and for many.</param>
+    public void SetThreads(int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(threads, _threads);
+        NativeMethods.SetThreads(Handle, threads, threads);
     }
 
     /// <summary>Computes tokens and adds them to the cache. The four spans have one entry a token and equal lengths.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -16,6 +17,7 @@ public static unsafe class LlamaCppLibrary
     public const string FolderVariable = "COPPICE_LLAMACPP";
 
     private const string PackageFolder = "node_modules/@node-llama-cpp/linux-x64/bins/linux-x64";
+    private const string VariantPrefix = "libggml-cpu-";
     private const int LogError = 4;
     private const int KeptErrors = 8;
 
@@ -58,6 +60,26 @@ public static unsafe class LlamaCppLibrary
         {
             Require();
             return (Marshal.PtrToStringUTF8((nint)NativeMethods.SystemInfo()) ?? "").Trim(' ', '|');
+        }
+    }
+
+    /// <summary>The variant of its CPU back end that it chose for this machine, as in <c>zen4</c>.</summary>
+    /// <exception cref="LlamaCppException">The libraries are missing.</exception>
+    public static string Variant => Path.GetFileNameWithoutExtension(VariantFile)[VariantPrefix.Length..];
+
+    /// <summary>That variant's library.</summary>
+    internal static nint VariantHandle => NativeLibrary.Load(VariantFile);
+
+    /// <summary>The back end's file: ggml tells nobody which one it loaded, but the process has it in its memory.</summary>
+    private static string VariantFile
+    {
+        get
+        {
+            Require();
+            using var self = Process.GetCurrentProcess();
+            return self.Modules.Cast<ProcessModule>()
+                .Select(module => module.FileName)
+                .First(file => Path.GetFileName(file).StartsWith(VariantPrefix, StringComparison.Ordinal));
         }
     }
 

@@ -30,6 +30,9 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(GgmlBase, EntryPoint = "ggml_quantize_chunk")]
     public static partial nuint QuantizeChunk(int type, float* source, void* destination, long start, long rows, long rowElements, float* importance);
 
+    [LibraryImport(GgmlBase, EntryPoint = "ggml_threadpool_params_init")]
+    public static partial void InitThreadPoolParams(byte* parameters, int threads);
+
     [LibraryImport(Llama, EntryPoint = "llama_log_set")]
     public static partial void SetLlamaLog(delegate* unmanaged<int, byte*, void*, void> callback, void* userData);
 
@@ -99,6 +102,12 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Llama, EntryPoint = "llama_free")]
     public static partial void FreeContext(nint context);
+
+    [LibraryImport(Llama, EntryPoint = "llama_attach_threadpool")]
+    public static partial void AttachThreadPool(nint context, nint pool, nint batchPool);
+
+    [LibraryImport(Llama, EntryPoint = "llama_set_n_threads")]
+    public static partial void SetThreads(nint context, int threads, int batchThreads);
 
     [LibraryImport(Llama, EntryPoint = "llama_n_ctx")]
     public static partial uint ContextTokens(nint context);

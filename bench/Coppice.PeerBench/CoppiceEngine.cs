@@ -1,14 +1,15 @@
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
-using Coppice.Kernels.Formats;
 using Coppice.Model;
-using Coppice.ModelFiles;
 
 namespace Coppice.PeerBench;
 
 /// <summary>Coppice's decoder, driven as its step loop drives it: one sealed context, a private segment for each continuation.</summary>
 internal sealed class CoppiceEngine : IBenchEngine
 {
+    /// <summary>The setting that is held against llama.cpp.</summary>
+    public const string Bifurcated = "bifurcated";
+
     private const int Chunk = 512;
     private readonly WorkerTeam _team;
     private readonly ModelWeights _weights;
@@ -18,35 +19,47 @@ internal sealed class CoppiceEngine : IBenchEngine
     private readonly AttentionPlan _plan = new();
     private readonly AlignedBuffer<float> _logits;
     private readonly AttentionMode _mode;
-    private readonly int _threads;
     private readonly int _promptPages;
     private readonly int _samplePages;
     private readonly int[] _pages;
     private int _promptTokens;
     private int _steps;
 
-    public CoppiceEngine(string path, Workload workload, AttentionMode mode, TensorType cacheType, int threads)
+    /// <summary>Takes the memory of keys, values and activations.</summary>
+    /// <param name="weights">The model, shared with other engines.</param>
+    /// <param name="workload">What it will be asked to do.</param>
+    /// <param name="mode">How the shared context is read.</param>
+    /// <param name="kvType">How keys and values are stored.</param>
+    /// <param name="team">The threads, shared with other engines.</param>
+    public CoppiceEngine(ModelWeights weights, Workload workload, AttentionMode mode, KvType kvType, WorkerTeam team)
     {
-        _mode = mode;
-        _threads = threads;
-        _team = new WorkerTeam(threads);
-        GgufFile file = GgufFile.Open(path);
-        ModelConfig config = ModelConfig.FromGguf(file);
-        _weights = ModelWeights.Load(file, config, _team);
-        int samples = workload.Samples.Max();
+        (_weights, _mode, _team) = (weights, mode, team);
+        ModelConfig config = weights.Config;
         _promptPages = Pages(workload.PromptTokens);
         _samplePages = Pages(workload.Tokens + 1);
-        _pages = [.. Enumerable.Range(0, _promptPages + samples * _samplePages)];
-        KvType kvType = cacheType == TensorType.F32 ? KvType.F32 : KvType.F16;
+        _pages = [.. Enumerable.Range(0, KvTokens(workload) / KvStore.PageTokens)];
         _kv = new KvStore(config.Layers, config.KvHeads, config.HeadDim, kvType, _pages.Length);
-        _rows = new StepRows(Math.Max(Chunk, samples));
-        _decoder = new Decoder(_weights, _kv, _team, KernelPaths.FromEnvironment(), _rows.Capacity, workload.PromptTokens + workload.Tokens + 1);
-        _logits = new AlignedBuffer<float>((long)samples * config.Vocabulary);
+        _rows = new StepRows(Math.Max(Chunk, workload.MostSamples));
+        _decoder = new Decoder(weights, _kv, team, KernelPaths.FromEnvironment(), _rows.Capacity, workload.PromptTokens + workload.Tokens + 1);
+        _logits = new AlignedBuffer<float>((long)workload.MostSamples * config.Vocabulary);
     }
 
-    public string Name => "Coppice";
+    public string Name => EngineNames.Coppice;
 
-    public string Setting => _mode == AttentionMode.Bifurcated ? "bifurcated" : "repeated";
+    public string Setting => _mode == AttentionMode.Bifurcated ? Bifurcated : "repeated";
+
+    /// <summary>Places for tokens in whole pages: the prompt's and each sample's own.</summary>
+    public static int KvTokens(Workload workload) =>
+        (Pages(workload.PromptTokens) + (workload.MostSamples * Pages(workload.Tokens + 1))) * KvStore.PageTokens;
+
+    // A team that has nothing to do sleeps after a moment.
+    public void Wake()
+    {
+    }
+
+    public void Rest()
+    {
+    }
 
     public void Prefill(ReadOnlySpan<int> prompt)
     {
@@ -93,8 +106,6 @@ internal sealed class CoppiceEngine : IBenchEngine
         _logits.Dispose();
         _decoder.Dispose();
         _kv.Dispose();
-        _weights.Dispose();
-        _team.Dispose();
     }
 
     private static int Pages(int tokens) => (tokens + KvStore.PageTokens - 1) / KvStore.PageTokens;
@@ -108,7 +119,7 @@ internal sealed class CoppiceEngine : IBenchEngine
     private void Forward()
     {
         ModelConfig config = _weights.Config;
-        _plan.Build(_mode, _threads, config.KvHeads, config.HeadsPerGroup);
+        _plan.Build(_mode, _team.Threads, config.KvHeads, config.HeadsPerGroup);
         _decoder.Forward(_rows, _plan, _logits.Slice(0, _rows.LogitCount * config.Vocabulary));
     }
 }

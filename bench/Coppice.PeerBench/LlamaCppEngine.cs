@@ -10,31 +10,40 @@ namespace Coppice.PeerBench;
 /// </summary>
 internal sealed class LlamaCppEngine : IBenchEngine
 {
-    private const int MicroBatchTokens = 512;
+    /// <summary>Tokens it computes at once; its own default.</summary>
+    public const int MicroBatchTokens = 512;
+
+    private const int MostBatchTokens = 2048;
     private const int CacheRounding = 256;
 
     private readonly LlamaCppContext _context;
+    private readonly LlamaCppThreads _pool;
     private readonly bool _unified;
     private readonly int _batchTokens;
     private int _promptTokens;
     private int _steps;
     private int _samples;
 
-    public LlamaCppEngine(LlamaCppModel model, Workload workload, LlamaCppSetting setting, TensorType cacheType, int threads)
+    /// <summary>Makes a context.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="workload">What it will be asked to do.</param>
+    /// <param name="setting">How it holds and reads the cache.</param>
+    /// <param name="cacheType">How keys and values are stored.</param>
+    /// <param name="pool">The threads, shared with the other contexts.</param>
+    public LlamaCppEngine(LlamaCppModel model, Workload workload, LlamaCppSetting setting, TensorType cacheType, LlamaCppThreads pool)
     {
         Setting = setting.Name;
+        _pool = pool;
         _unified = setting.UnifiedCache;
-        int most = workload.Samples.Max();
-        int perSample = workload.Tokens + 1;
-        int perStream = (workload.PromptTokens + perSample + CacheRounding - 1) / CacheRounding * CacheRounding;
-        _batchTokens = Math.Max(most, Math.Min(workload.PromptTokens, 2048));
+        _batchTokens = Math.Max(workload.MostSamples, Math.Min(workload.PromptTokens, MostBatchTokens));
         _context = new LlamaCppContext(model, new LlamaCppContextOptions
         {
-            ContextTokens = _unified ? workload.PromptTokens + most * perSample : most * perStream,
+            ContextTokens = KvTokens(workload, setting),
             BatchTokens = _batchTokens,
             MicroBatchTokens = MicroBatchTokens,
-            MaxSequences = most,
-            Threads = threads,
+            MaxSequences = workload.MostSamples,
+            Threads = pool.Count,
+            Pool = pool,
             FlashAttention = setting.FlashAttention,
             UnifiedCache = _unified,
             KeyType = cacheType,
@@ -42,9 +51,25 @@ internal sealed class LlamaCppEngine : IBenchEngine
         });
     }
 
-    public string Name => "llama.cpp";
+    public string Name => EngineNames.LlamaCpp;
 
     public string Setting { get; }
+
+    /// <summary>Cells of the cache: of all streams together.</summary>
+    public static int KvTokens(Workload workload, LlamaCppSetting setting)
+    {
+        int perSample = workload.Tokens + 1;
+        return setting.UnifiedCache
+            ? workload.PromptTokens + (workload.MostSamples * perSample)
+            : workload.MostSamples * ((workload.PromptTokens + perSample + CacheRounding - 1) / CacheRounding * CacheRounding);
+    }
+
+    /// <summary>Computes with so many of its threads from now on.</summary>
+    public void UseThreads(int threads) => _context.SetThreads(threads);
+
+    public void Wake() => _pool.Wake();
+
+    public void Rest() => _pool.Rest();
 
     public void Prefill(ReadOnlySpan<int> prompt)
     {
@@ -95,12 +120,20 @@ internal sealed class LlamaCppEngine : IBenchEngine
 /// <summary>One of llama.cpp's four ways to hold and read the cache.</summary>
 internal sealed record LlamaCppSetting(string Name, bool FlashAttention, bool UnifiedCache)
 {
-    /// <summary>All of them: none is the fastest everywhere.</summary>
+    /// <summary>All of them, since none is the fastest everywhere. Where memory lacks, the last are left out.</summary>
     public static IReadOnlyList<LlamaCppSetting> All { get; } =
     [
         new("fa,unified", FlashAttention: true, UnifiedCache: true),
-        new("fa,streams", FlashAttention: true, UnifiedCache: false),
         new("nofa,unified", FlashAttention: false, UnifiedCache: true),
         new("nofa,streams", FlashAttention: false, UnifiedCache: false),
+        new("fa,streams", FlashAttention: true, UnifiedCache: false),
     ];
+}
+
+/// <summary>How reports name the engines.</summary>
+internal static class EngineNames
+{
+    public const string LlamaCpp = "llama.cpp";
+
+    public const string Coppice = "Coppice";
 }

@@ -2,43 +2,105 @@ using System.Globalization;
 
 namespace Coppice.PeerBench;
 
-/// <summary>The measurements as text, a line as soon as it is known, and at the end each engine's best setting.</summary>
-internal sealed class ResultTable(TextWriter output)
+/// <summary>The report as text.</summary>
+internal static class ResultTable
 {
-    private readonly List<Measurement> _lines = [];
+    /// <summary>Share of one core above which an engine that has no turn disturbs the others.</summary>
+    public const double QuietShare = 0.05;
 
-    public void Header()
+    private static readonly string[] s_heads =
+        ["model", "context", "work", "llama.cpp t/s", "its setting", "Coppice t/s", "ratio", "floor", ""];
+
+    /// <summary>What the figures stand on, the table, and what is to be known about it.</summary>
+    /// <param name="document">Conditions and runs.</param>
+    /// <param name="rows">The rows to show, in this order.</param>
+    public static IEnumerable<string> Lines(PeerDocument document, IReadOnlyList<RowResult> rows)
     {
-        output.WriteLine("| engine     | setting      | prompt | samples | prefill t/s |  fork s | step ms | decode t/s |");
-        output.WriteLine("|------------|--------------|-------:|--------:|------------:|--------:|--------:|-----------:|");
+        PeerConditions conditions = document.Conditions;
+        yield return $"{conditions.Machine}; {conditions.Threads} threads each; keys and values in {conditions.Cache}";
+        yield return $"llama.cpp {conditions.LlamaCpp}; Coppice {conditions.Coppice}; models: {conditions.Models}";
+        yield return $"medians of {conditions.Repeats} rounds in turn, {conditions.Tokens} tokens a sample; prompts above 512 tokens were computed once; each row has llama.cpp's fastest setting";
+        yield return "";
+        foreach (string line in Aligned([s_heads, .. rows.Select(Cells)])) yield return line;
+        yield return "";
+        foreach (string line in Notes(document, rows)) yield return line;
     }
 
-    public void Add(Measurement line)
+    /// <summary>Every engine and setting of a row.</summary>
+    public static IEnumerable<string> Details(RowResult row) =>
+    [
+        .. row.Engines.Select(result => Text(
+            $"  {Work(row),-10} {result.Engine,-9} {result.Setting,-12} {result.Threads,2} threads {result.TokensPerSecond,9:f1} t/s ({result.Seconds.Count} rounds, {1e3 * result.Seconds.Min():f1} to {1e3 * result.Seconds.Max():f1} ms)")),
+        Text($"  {Work(row),-10} {row.Ratio:f2} times llama.cpp's best ({row.BestSetting})"),
+    ];
+
+    /// <summary>The work of a row, in the table's words.</summary>
+    public static string Work(RowResult row) => new PeerRow(row.Model, row.Context, row.Samples).Work;
+
+    /// <summary>Whether a floor is met.</summary>
+    public static string Verdict(RowResult row) => row.Met switch
     {
-        _lines.Add(line);
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"| {line.Engine,-10} | {line.Setting,-12} | {line.PromptTokens,6} | {line.Samples,7} | {line.PrefillRate,11:f1} | {line.Fork,7:f3} | {line.StepSeconds * 1e3,7:f1} | {line.DecodeRate,10:f1} |"));
-        output.Flush();
+        true => "met",
+        false => "NOT MET",
+        null => "",
+    };
+
+    private static string[] Cells(RowResult row) =>
+    [
+        row.Model,
+        Text($"{row.Context}"),
+        Work(row),
+        Text($"{row.LlamaCpp.TokensPerSecond:f1}"),
+        row.BestSetting,
+        Text($"{row.Coppice.TokensPerSecond:f1}"),
+        Text($"{row.Ratio:f2}x"),
+        row.Floor is double floor ? Text($"{floor:f1}x") : "",
+        Verdict(row),
+    ];
+
+    /// <summary>Columns of numbers are aligned to the right.</summary>
+    private static IEnumerable<string> Aligned(IReadOnlyList<string[]> lines)
+    {
+        int[] widths = [.. s_heads.Select((_, column) => lines.Max(line => line[column].Length))];
+        bool[] right = [.. s_heads.Select(head => head is "context" or "ratio" or "floor" || head.EndsWith("t/s", StringComparison.Ordinal))];
+        yield return Joined(lines[0]);
+        yield return "|" + string.Concat(widths.Select((width, column) => new string('-', width + 1) + (right[column] ? ":|" : "-|")));
+        foreach (string[] line in lines.Skip(1)) yield return Joined(line);
+
+        string Joined(string[] cells) =>
+            "|" + string.Concat(cells.Select((cell, column) => $" {(right[column] ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]))} |"));
     }
 
-    /// <summary>For each number of samples, each engine's fastest setting, and its rate over the first engine's.</summary>
-    public void Best()
+    private static IEnumerable<string> Notes(PeerDocument document, IReadOnlyList<RowResult> rows)
     {
-        output.WriteLine();
-        output.WriteLine("| samples | engine     | best setting | decode t/s | over the first engine |");
-        output.WriteLine("|--------:|------------|--------------|-----------:|----------------------:|");
-        foreach (IGrouping<int, Measurement> group in _lines.GroupBy(line => line.Samples))
+        foreach (int index in rows.Select(row => row.Run).Distinct().Order())
         {
-            double first = 0;
-            foreach (IGrouping<string, Measurement> engine in group.GroupBy(line => line.Engine))
-            {
-                Measurement best = engine.MaxBy(line => line.DecodeRate)!;
-                if (first == 0) first = best.DecodeRate;
-                output.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"| {best.Samples,7} | {best.Engine,-10} | {best.Setting,-12} | {best.DecodeRate,10:f1} | {best.DecodeRate / first,21:f2} |"));
-            }
+            PeerRun run = document.Runs[index];
+            string end = run.End is { } speed ? Text($", at the end {speed.ParallelRatio:f2} times and {speed.ReadGigabytesPerSecond:f1} GB/s") : "";
+            yield return Text($"run of {run.Started:yyyy-MM-dd HH:mm} UTC: {run.Threads} threads do {run.Begin.ParallelRatio:f2} times the arithmetic of one and read {run.Begin.ReadGigabytesPerSecond:f1} GB/s{end}");
+            foreach (string flag in run.Flags) yield return $"  FLAGGED: {flag}; take its rows with care: {string.Join(' ', rows.Where(row => row.Run == index).Select(row => row.Name))}";
         }
+
+        foreach (string line in rows.SelectMany(row => row.LeftOut.Select(setting => $"left out at {row.Model}, context {row.Context}: llama.cpp {setting.Setting} {setting.Reason}")).Distinct())
+            yield return line;
+        foreach (RowResult row in rows)
+            foreach (EngineResult engine in row.Engines.Where(engine => engine.IdleProcessorShare > QuietShare))
+                yield return Text($"FLAGGED: {row.Name}: {engine.Engine} {engine.Setting} uses {engine.IdleProcessorShare:p0} of a core while the others have their turn");
+        if (OneThread(rows) is { } oneThread) yield return oneThread;
+        RowResult[] demanded = [.. rows.Where(row => row.Met is not null)];
+        if (demanded.Length > 0) yield return $"floors met: {demanded.Count(row => row.Met == true)} of {demanded.Length}";
     }
+
+    /// <summary>Whether llama.cpp is ever faster on one thread.</summary>
+    private static string? OneThread(IReadOnlyList<RowResult> rows)
+    {
+        RowResult[] tried = [.. rows.Where(row => row.Coppice.Threads > 1 && row.Engines.Any(engine => engine.Threads == 1))];
+        if (tried.Length == 0) return null;
+        string[] faster = [.. tried.Where(row => row.LlamaCpp.Threads == 1).Select(row => row.Name)];
+        return faster.Length == 0
+            ? $"llama.cpp on one thread was slower in all {tried.Length} rows tried"
+            : $"llama.cpp was faster on one thread, which counts, in: {string.Join(' ', faster)}";
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

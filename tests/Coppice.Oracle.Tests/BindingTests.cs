@@ -84,6 +84,30 @@ public class BindingTests
     }
 
     [Fact]
+    public void Threads_that_stay_compute_the_same()
+    {
+        TestInputs.RequireLlamaCpp();
+        Assert.NotEmpty(LlamaCppLibrary.Variant);
+        using LlamaCppModel model = LlamaCppModel.Load(TestInputs.Data("stories260K", "stories260K-f32.gguf"));
+        using var pool = new LlamaCppThreads(2);
+        using var own = new LlamaCppContext(model, new LlamaCppContextOptions { Threads = 2 });
+        using var kept = new LlamaCppContext(model, new LlamaCppContextOptions { Threads = 2, Pool = pool });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new LlamaCppContext(model, new LlamaCppContextOptions { Threads = 3, Pool = pool }));
+        Assert.Throws<ArgumentOutOfRangeException>(() => kept.SetThreads(3));
+        own.Decode([1, 403, 407], [0, 1, 2], [0, 0, 0], [false, false, true]);
+        foreach (int threads in (int[])[2, 1])
+        {
+            kept.MemoryClear();
+            kept.SetThreads(threads);
+            pool.Wake();
+            kept.Decode([1, 403, 407], [0, 1, 2], [0, 0, 0], [false, false, true]);
+            kept.Synchronize();
+            pool.Rest();
+            Assert.Equal(own.Logits(2), kept.Logits(2));
+        }
+    }
+
+    [Fact]
     public void Wrong_arguments_are_refused_before_they_reach_the_library()
     {
         TestInputs.RequireLlamaCpp();
