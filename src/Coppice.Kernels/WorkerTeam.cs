@@ -16,6 +16,7 @@ public sealed unsafe class WorkerTeam : IDisposable
     private readonly Sleeper[] _sleepers;
     private readonly Lock _loop = new();
     private delegate*<void*, int, int, void> _body;
+    private Action<int, int>? _action;
     private void* _state;
     private int _items;
     private int _nextItem;
@@ -51,7 +52,18 @@ public sealed unsafe class WorkerTeam : IDisposable
     /// <param name="items">Number of items.</param>
     /// <param name="state">Handed to each call; usually the address of a struct on the caller's stack.</param>
     /// <param name="body">The work of one item; worker is in [0, <see cref="Threads"/>).</param>
-    public void Run(int items, void* state, delegate*<void*, int, int, void> body)
+    public void Run(int items, void* state, delegate*<void*, int, int, void> body) => Run(items, state, body, null);
+
+    /// <summary>As the other, for callers without pointers.</summary>
+    /// <param name="items">Number of items.</param>
+    /// <param name="body">The work of (item, worker); made once and kept, so that a loop allocates nothing.</param>
+    public void Run(int items, Action<int, int> body)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        Run(items, null, null, body);
+    }
+
+    private void Run(int items, void* state, delegate*<void*, int, int, void> body, Action<int, int>? action)
     {
         if (items <= 0) return;
         ThrowIfInside();
@@ -60,11 +72,17 @@ public sealed unsafe class WorkerTeam : IDisposable
             ObjectDisposedException.ThrowIf(_stop, this);
             if (_threads.Length == 0 || items == 1)
             {
-                for (int item = 0; item < items; item++) body(state, item, 0);
+                for (int item = 0; item < items; item++)
+                {
+                    if (action is null) body(state, item, 0);
+                    else action(item, 0);
+                }
+
                 return;
             }
 
             _body = body;
+            _action = action;
             _state = state;
             _items = items;
             _finished = 0;
@@ -143,7 +161,8 @@ public sealed unsafe class WorkerTeam : IDisposable
             {
                 int item = Interlocked.Increment(ref _nextItem) - 1;
                 if (item >= _items) return;
-                _body(_state, item, worker);
+                if (_action is null) _body(_state, item, worker);
+                else _action(item, worker);
             }
         }
         catch (Exception e)

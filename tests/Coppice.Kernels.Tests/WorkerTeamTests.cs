@@ -24,6 +24,27 @@ public sealed unsafe class WorkerTeamTests
     }
 
     [Fact]
+    public void A_managed_loop_runs_every_item_once_among_loops_of_the_other_kind()
+    {
+        using var team = new WorkerTeam(3);
+        int[] runs = new int[100];
+        Action<int, int> body = (item, worker) =>
+        {
+            Assert.InRange(worker, 0, 2);
+            Interlocked.Increment(ref runs[item]);
+        };
+        for (int i = 0; i < 50; i++)
+        {
+            team.Run(runs.Length, body);
+            RunPointers(team);
+            team.Run(1, body);
+        }
+
+        Assert.Equal(100, runs[0]);
+        Assert.All(runs[1..], count => Assert.Equal(50, count));
+    }
+
+    [Fact]
     public void A_loop_allocates_nothing()
     {
         using var team = new WorkerTeam(2);
@@ -93,5 +114,14 @@ public sealed unsafe class WorkerTeamTests
     private static void Fail(void* state, int item, int worker)
     {
         if (item == 7) throw new InvalidOperationException("item 7");
+    }
+
+    private static unsafe void RunPointers(WorkerTeam team)
+    {
+        int count = 0;
+        team.Run(7, &count, &Count);
+        Assert.Equal(7, count);
+
+        static void Count(void* state, int item, int worker) => Interlocked.Increment(ref *(int*)state);
     }
 }

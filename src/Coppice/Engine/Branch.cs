@@ -42,6 +42,12 @@ internal sealed class Branch
     /// <summary>Where this step's logits are, or -1.</summary>
     public int LogitIndex { get; set; }
 
+    /// <summary>The token that this step drew, until it is accepted.</summary>
+    public SampledToken Drawn { get; set; }
+
+    /// <summary>Why this step drew none, or null.</summary>
+    public Exception? DrawFailure { get; set; }
+
     /// <summary>Tokens a reader may see.</summary>
     public int Published => Volatile.Read(ref _published);
 

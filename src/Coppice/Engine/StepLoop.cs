@@ -9,6 +9,7 @@
 //   publish  readers are told
 //
 // One thread runs the loop; there is no other generate loop. A steady decode step allocates nothing on the managed heap.
+using System.Runtime.ExceptionServices;
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
 using Coppice.Kernels.Elementwise;
@@ -27,7 +28,11 @@ internal sealed class StepLoop : IDisposable
     private readonly PagePool _pool;
     private readonly AttentionPlan _plan = new();
     private readonly StepRows _rows;
-    private readonly TokenSampler _sampler;
+    private readonly List<TokenSampler> _samplers = [];
+    private readonly List<(SampleGroup Group, Branch Branch)> _draws = [];
+    private readonly Action<int, int> _draw;
+    private readonly Action<SampleGroup> _planDraws, _advance;
+    private readonly WorkerTeam _team;
     private readonly KernelPath _path;
     private readonly EngineOptions _options;
     private readonly ModelConfig _model;
@@ -50,11 +55,11 @@ internal sealed class StepLoop : IDisposable
 
     public StepLoop(Decoder decoder, PagePool pool, ModelConfig model, Tokenizer tokenizer, KernelPath path, EngineOptions options)
     {
-        (_decoder, _pool, _model, _path, _options) = (decoder, pool, model, path, options);
+        (_decoder, _team, _pool, _model, _path, _options) = (decoder, decoder.Team, pool, model, path, options);
         _endTokens = [.. tokenizer.EndOfGenerationIds];
         _tokens = tokenizer.VocabularySize;
         _rows = new StepRows(decoder.MaxRows);
-        _sampler = new TokenSampler(model.Vocabulary);
+        (_draw, _planDraws, _advance) = (Draw, PlanDraws, Advance);
         _logits = new AlignedBuffer<float>((long)ScoringChunk * model.Vocabulary);
         _thread = new Thread(Run) { IsBackground = true, Name = "coppice step loop" };
         _thread.Start();
@@ -174,6 +179,7 @@ internal sealed class StepLoop : IDisposable
         try
         {
             EnsureLogits(_activeBranches + group.Branches.Length + ScoringChunk);
+            EnsureSamplers(_activeBranches + group.Branches.Length);
             if (!group.TryAdmit(_pool)) return false;
         }
         catch (OutOfMemoryException e)
@@ -202,7 +208,24 @@ internal sealed class StepLoop : IDisposable
             return;
         }
 
-        foreach (SampleGroup group in _stepping) Advance(group);
+        foreach (SampleGroup group in _stepping) Guarded(group, _planDraws);
+        _team.Run(_draws.Count, _draw);
+        foreach (SampleGroup group in _stepping) Guarded(group, _advance);
+        _draws.Clear(); // ended groups are not kept
+    }
+
+    /// <summary>What fails here is the group's own and ends no other.</summary>
+    private void Guarded(SampleGroup group, Action<SampleGroup> work)
+    {
+        if (group.Finished) return;
+        try
+        {
+            work(group);
+        }
+        catch (Exception e)
+        {
+            End(group, e);
+        }
     }
 
     private void Batch()
@@ -257,57 +280,71 @@ internal sealed class StepLoop : IDisposable
         for (int position = from; position < to; position++) _plan.AddRow(context.PlanIndex, position);
     }
 
-    /// <summary>Takes a group past the step. What fails here is its own and ends no other.</summary>
-    private void Advance(SampleGroup group)
+    /// <summary>Which branches of a group get a token from this step. A prompt that is done is forked first.</summary>
+    private void PlanDraws(SampleGroup group)
     {
-        try
+        if (ReferenceEquals(group, _prefilling))
         {
-            if (ReferenceEquals(group, _prefilling)) AdvancePrompt(group);
-            else AdvanceBranches(group);
-            group.ReleaseFinished();
-        }
-        catch (Exception e)
-        {
-            End(group, e);
+            if (group.Scores is not null) Score(group);
+            if (group.Context!.Written < group.Prompt.Length) return;
+            group.Fork(_pool);
+            foreach (Branch branch in group.Branches)
+            {
+                branch.LogitIndex = _rows.LogitCount - 1;
+                _draws.Add((group, branch));
+            }
+
             return;
         }
 
-        if (group.IsPrefilled && Array.TrueForAll(group.Branches, static b => b.Finished)) End(group, null);
-        else group.Signal();
-    }
-
-    private void AdvancePrompt(SampleGroup group)
-    {
-        if (group.Scores is not null) Score(group);
-        if (group.Context!.Written < group.Prompt.Length) return;
-        group.Fork(_pool);
-        foreach (Branch branch in group.Branches)
-        {
-            branch.LogitIndex = _rows.LogitCount - 1;
-            Sample(group, branch);
-        }
-    }
-
-    private void AdvanceBranches(SampleGroup group)
-    {
         CountStep(group);
         foreach (Branch branch in group.Branches)
         {
             if (branch.Finished) continue;
-            Sample(group, branch);
+            _draws.Add((group, branch));
             group.DecodedTokens++;
         }
     }
 
-    private void Sample(SampleGroup group, Branch branch)
+    /// <summary>Draws one token, on any thread of the team: it depends on the branch's logits and state alone.</summary>
+    private void Draw(int item, int worker)
     {
-        // A model's output can be wider than its vocabulary: what has no token is never drawn.
-        ReadOnlySpan<float> logits = _logits.Slice((long)branch.LogitIndex * _model.Vocabulary, _tokens);
-        int position = group.Prompt.Length + branch.Published;
-        SampledToken sampled = _sampler.Sample(
-            logits, new SamplerState(group.Request.Sampling, group.Seed, branch.Index, position, branch.History));
-        bool ends = (!group.Request.IgnoreEnd && _endTokens.Contains(sampled.Token)) || Array.IndexOf(group.StopTokens, sampled.Token) >= 0;
-        branch.Accept(sampled.Token, (float)sampled.Logprob, ends);
+        (SampleGroup group, Branch branch) = _draws[item];
+        branch.DrawFailure = null;
+        try
+        {
+            // A model's output can be wider than its vocabulary: what has no token is never drawn.
+            ReadOnlySpan<float> logits = _logits.Slice((long)branch.LogitIndex * _model.Vocabulary, _tokens);
+            int position = group.Prompt.Length + branch.Published;
+            branch.Drawn = _samplers[worker].Sample(
+                logits, new SamplerState(group.Request.Sampling, group.Seed, branch.Index, position, branch.History));
+        }
+        catch (Exception e)
+        {
+            branch.DrawFailure = e;
+        }
+    }
+
+    /// <summary>Takes a group past the step: its branches accept their tokens.</summary>
+    private void Advance(SampleGroup group)
+    {
+        if (group.IsPrefilled)
+        {
+            foreach (Branch branch in group.Branches)
+                if (!branch.Finished) Accept(group, branch);
+        }
+
+        group.ReleaseFinished();
+        if (group.IsPrefilled && Array.TrueForAll(group.Branches, static b => b.Finished)) End(group, null);
+        else group.Signal();
+    }
+
+    private void Accept(SampleGroup group, Branch branch)
+    {
+        if (branch.DrawFailure is { } failure) ExceptionDispatchInfo.Throw(failure);
+        SampledToken drawn = branch.Drawn;
+        bool ends = (!group.Request.IgnoreEnd && _endTokens.Contains(drawn.Token)) || Array.IndexOf(group.StopTokens, drawn.Token) >= 0;
+        branch.Accept(drawn.Token, (float)drawn.Logprob, ends);
     }
 
     /// <summary>The chunk's rows are the step's last ones, and each has logits.</summary>
@@ -337,6 +374,14 @@ internal sealed class StepLoop : IDisposable
         if (!_active.Remove(group)) return;
         _activeBranches -= group.Branches.Length;
         group.End(_pool, failure);
+    }
+
+    /// <summary>A sampler for each thread that can have a token to draw.</summary>
+    private void EnsureSamplers(int branches)
+    {
+        // A loop of one item is the first worker's; of more, any worker's.
+        int wanted = branches > 1 ? _options.Threads : 1;
+        while (_samplers.Count < wanted) _samplers.Add(new TokenSampler(_model.Vocabulary));
     }
 
     private void EnsureLogits(int rows)

@@ -60,6 +60,9 @@ public sealed class Decoder : IDisposable
     /// <summary>Rows of the largest step.</summary>
     public int MaxRows { get; }
 
+    /// <summary>Who computes.</summary>
+    public WorkerTeam Team => _team;
+
     /// <summary>The attention kernel, which counts the bytes it reads.</summary>
     public AttentionKernel Attention => _attention;
 
