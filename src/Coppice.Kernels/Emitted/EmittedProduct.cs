@@ -41,15 +41,17 @@ internal static unsafe class EmittedProduct
 
     private static byte* Align(byte* p) => (byte*)(((nint)p + 63) & ~(nint)63);
 
+    [SkipLocalsInit]
     private static void Packed(EmittedTiles tiles, PanelWork* work, PanelWork.Tile tile, float* sums)
     {
-        bool fits = tile.Rows * work->XStride <= RowBytesToKeep;
+        bool mapped = work->Source.IsMapped, fits = !mapped && tile.Rows * work->XStride <= RowBytesToKeep;
         int most = fits ? work->Steps : StretchInputs / tiles.StepInputs;
+        byte* buffer = stackalloc byte[mapped ? (tile.EndPanel - tile.FirstPanel) * most * tiles.PackedStepBytes : 0];
         for (int step = 0; step < work->Steps; step += most)
         {
             var stretch = new Stretch(step, Math.Min(most, work->Steps - step));
-            byte* panels = work->Panel(tile.FirstPanel) + ((nint)step * tiles.PackedStepBytes);
-            Multiply(tiles, unpacked: false, work, tile, stretch, panels, (nint)work->PanelBytes, sums);
+            byte* panels = work->Stretches(tile, step, stretch.Steps, buffer, out nint panelBytes);
+            Multiply(tiles, unpacked: false, work, tile, stretch, panels, panelBytes, sums);
         }
     }
 
@@ -59,12 +61,13 @@ internal static unsafe class EmittedProduct
         int most = StretchInputs / tiles.StepInputs, panelBytes = most * tiles.UnpackedStepBytes;
         byte* taken = stackalloc byte[((tile.EndPanel - tile.FirstPanel) * panelBytes) + 64];
         byte* panels = Align(taken);
+        byte* buffer = stackalloc byte[most * tiles.PackedStepBytes];
         for (int step = 0; step < work->Steps; step += most)
         {
             var stretch = new Stretch(step, Math.Min(most, work->Steps - step));
             for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
             {
-                byte* packed = work->Panel(panel) + ((nint)step * tiles.PackedStepBytes);
+                byte* packed = work->Stretch(panel, step, stretch.Steps, buffer);
                 tiles.Unpack(packed, panels + ((panel - tile.FirstPanel) * panelBytes), stretch.Steps);
             }
 
