@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Coppice.Kernels.Products;
 
 /// <summary>
-/// The moves of bits that <see cref="PanelPacking{TTranspose}"/> makes after rows and lanes are exchanged. A group is 64 bytes: four
+/// The moves of bits that <see cref="PanelPacking"/> makes after rows and lanes are exchanged. A group is 64 bytes: four
 /// inputs of each of 16 lanes; <c>groups</c> are eight of them, the codes of 32 inputs. All moves are the same in every byte (or
 /// dword), so they are made on half a group at a time.
 /// </summary>

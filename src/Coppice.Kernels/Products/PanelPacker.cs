@@ -13,7 +13,7 @@ internal readonly unsafe struct PanelPacker
 {
     private const int FloatsPerTurn = 64;
     private readonly delegate*<byte*, byte*, int, void> _lane;
-    private readonly delegate*<byte*, nint, int, byte*, void> _whole;
+    private readonly delegate*<byte*, nint, int, byte*, ReadAhead, void> _whole;
 
     /// <summary>Chooses the code.</summary>
     /// <param name="path">A path this processor has.</param>
@@ -25,12 +25,7 @@ internal readonly unsafe struct PanelPacker
         Lanes = IsFloat ? FloatPanels.Lanes : 16;
         StepBytes = IsFloat ? Lanes * BlockBytes : QuantizedStepBytes(type);
         _lane = IsFloat ? null : Lane(type);
-        _whole = path switch
-        {
-            KernelPath.Scalar => null,
-            KernelPath.Avx2 => Whole<Avx2RowTranspose>(type),
-            _ => Whole<Avx512RowTranspose>(type),
-        };
+        _whole = path == KernelPath.Scalar ? null : Whole(type);
     }
 
     /// <summary>Outputs of a panel.</summary>
@@ -50,10 +45,11 @@ internal readonly unsafe struct PanelPacker
     /// <param name="lanes">Outputs there are, 1 to <see cref="Lanes"/>; the rest of the panel is zeroed.</param>
     /// <param name="steps">How many steps.</param>
     /// <param name="target">Room for the steps.</param>
-    public void Pack(byte* rows, nint rowBytes, int lanes, int steps, byte* target)
+    /// <param name="later">As <paramref name="rows"/>, what will be packed later: asked for, never read.</param>
+    public void Pack(byte* rows, nint rowBytes, int lanes, int steps, byte* target, byte* later)
     {
-        int whole = _whole == null || lanes < Lanes ? 0 : IsFloat ? steps & ~7 : steps;
-        if (whole > 0) _whole(rows, rowBytes, whole, target);
+        int whole = _whole == null || lanes < Lanes ? 0 : IsFloat ? steps & ~31 : steps;
+        if (whole > 0) _whole(rows, rowBytes, whole, target, new ReadAhead(later, rowBytes, (nint)steps * BlockBytes));
         if (whole == steps) return;
         rows += (nint)whole * BlockBytes;
         target += (nint)whole * StepBytes;
@@ -127,20 +123,19 @@ internal readonly unsafe struct PanelPacker
         _ => &BlockPacking.Q6_K,
     };
 
-    private static delegate*<byte*, nint, int, byte*, void> Whole<TTranspose>(TensorType type)
-        where TTranspose : struct, IRowTranspose => type switch
+    private static delegate*<byte*, nint, int, byte*, ReadAhead, void> Whole(TensorType type) => type switch
     {
-        TensorType.F32 => &PanelPacking<TTranspose>.Floats32,
-        TensorType.F16 or TensorType.BF16 => &PanelPacking<TTranspose>.Floats16,
-        TensorType.Q8_0 => &PanelPacking<TTranspose>.Q8_0,
-        TensorType.Q4_0 => &PanelPacking<TTranspose>.Q4_0,
-        TensorType.Q4_1 => &PanelPacking<TTranspose>.Q4_1,
-        TensorType.Q5_0 => &PanelPacking<TTranspose>.Q5_0,
-        TensorType.Q5_1 => &PanelPacking<TTranspose>.Q5_1,
-        TensorType.Q2_K => &PanelPacking<TTranspose>.Q2_K,
-        TensorType.Q3_K => &PanelPacking<TTranspose>.Q3_K,
-        TensorType.Q4_K => &PanelPacking<TTranspose>.Q4_K,
-        TensorType.Q5_K => &PanelPacking<TTranspose>.Q5_K,
-        _ => &PanelPacking<TTranspose>.Q6_K,
+        TensorType.F32 => &PanelPacking.Floats32,
+        TensorType.F16 or TensorType.BF16 => &PanelPacking.Floats16,
+        TensorType.Q8_0 => &PanelPacking.Q8_0,
+        TensorType.Q4_0 => &PanelPacking.Q4_0,
+        TensorType.Q4_1 => &PanelPacking.Q4_1,
+        TensorType.Q5_0 => &PanelPacking.Q5_0,
+        TensorType.Q5_1 => &PanelPacking.Q5_1,
+        TensorType.Q2_K => &PanelPacking.Q2_K,
+        TensorType.Q3_K => &PanelPacking.Q3_K,
+        TensorType.Q4_K => &PanelPacking.Q4_K,
+        TensorType.Q5_K => &PanelPacking.Q5_K,
+        _ => &PanelPacking.Q6_K,
     };
 }

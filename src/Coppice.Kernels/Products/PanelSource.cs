@@ -59,7 +59,7 @@ internal readonly unsafe struct PanelSource
     /// <summary>Packs the steps [first, first + steps) of a panel.</summary>
     public void Pack(int panel, int first, int steps, byte* target)
     {
-        byte* rows = _rows + ((nint)panel * Lanes * _rowBytes) + ((nint)first * _packer.BlockBytes);
-        _packer.Pack(rows, _rowBytes, Math.Min(Lanes, _outputs - (panel * Lanes)), steps, target);
+        byte* rows = _rows + (panel * Lanes * _rowBytes) + ((nint)first * _packer.BlockBytes);
+        _packer.Pack(rows, _rowBytes, Math.Min(Lanes, _outputs - (panel * Lanes)), steps, target, rows + (Lanes * _rowBytes));
     }
 }

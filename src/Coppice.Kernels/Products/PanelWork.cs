@@ -54,7 +54,7 @@ internal unsafe struct PanelWork
     public static void Run(WorkerTeam team, PanelWork work, bool reuse, delegate*<void*, int, int, void> body)
     {
         int most = Math.Max(1, work.PanelCount / (4 * team.Threads));
-        int wanted = reuse ? ReusedPanelsPerItem : (int)Math.Max(1, StreamBytesPerItem / work.PanelBytes);
+        int wanted = reuse || work.Source.IsMapped ? ReusedPanelsPerItem : (int)Math.Max(1, StreamBytesPerItem / work.PanelBytes);
         work.PanelsPerItem = Math.Min(wanted, most);
         team.Run((work.PanelCount + work.PanelsPerItem - 1) / work.PanelsPerItem * work.RowBlocks, &work, body);
     }
@@ -72,10 +72,12 @@ internal unsafe struct PanelWork
     /// <summary>The same of all panels of a tile, and the bytes from one panel to the next.</summary>
     public readonly byte* Stretches(Tile tile, int first, int steps, byte* buffer, out nint stride)
     {
-        stride = (nint)(Source.IsMapped ? steps * Source.StepBytes : PanelBytes);
-        for (int panel = tile.FirstPanel + 1; Source.IsMapped && panel < tile.EndPanel; panel++)
+        stride = (nint)PanelBytes;
+        if (!Source.IsMapped) return Stretch(tile.FirstPanel, first, steps, buffer);
+        stride = steps * Source.StepBytes;
+        for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
             Stretch(panel, first, steps, buffer + ((panel - tile.FirstPanel) * stride));
-        return Stretch(tile.FirstPanel, first, steps, buffer);
+        return buffer;
     }
 
     public readonly byte* Row(int row) => X + (row * XStride);

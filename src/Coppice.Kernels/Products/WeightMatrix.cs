@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Coppice.Kernels.Formats;
 
 namespace Coppice.Kernels.Products;
@@ -54,13 +53,27 @@ public sealed unsafe class WeightMatrix : IDisposable
     public static WeightMatrix Pack(TensorType type, int outputs, int inputs, NativeBytes rows, WorkerTeam team, KernelPath? path = null)
     {
         ArgumentNullException.ThrowIfNull(team);
-        CheckSizes(type, outputs, inputs, rows);
-        var source = new PanelSource(path ?? KernelPaths.Best, type, outputs, inputs, rows.Pointer, null);
+        CheckSizes(type, outputs, inputs, rows.Length);
+        var work = new PackingWork(path ?? KernelPaths.Best, type, outputs, inputs) { Rows = rows.Pointer };
+        return Packed(work, team);
+    }
+
+    /// <summary>Packs what is described.</summary>
+    internal static WeightMatrix Packed(PackingWork work, WorkerTeam team)
+    {
         // Not zeroed: the workers are the first to touch the pages, and zero what panels are filled up with.
-        var packed = AlignedBuffer<byte>.Uninitialized(checked(source.PanelCount * source.PanelBytes));
-        var work = new Work { Source = source, Packed = packed.Pointer, IsHalf = type == TensorType.F16 };
-        team.Run(source.PanelCount, &work, &PackPanel);
-        return new WeightMatrix(type, outputs, inputs, packed, default, work.IsHalf && work.NotFinite == 0);
+        var packed = AlignedBuffer<byte>.Uninitialized(work.PackedBytes);
+        try
+        {
+            work.Packed = packed.Pointer;
+            team.Run(work.ItemCount, &work, &PackingWork.Item);
+            return new WeightMatrix(work.Type, work.Outputs, work.Inputs, packed, default, work.AllFinite);
+        }
+        catch
+        {
+            packed.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Takes weights as they are, without a copy.</summary>
@@ -71,7 +84,7 @@ public sealed unsafe class WeightMatrix : IDisposable
     /// <exception cref="ArgumentException">The type is unsupported, a size is no positive multiple of its unit, or the number of bytes is wrong.</exception>
     public static WeightMatrix Map(TensorType type, int outputs, int inputs, NativeBytes rows)
     {
-        CheckSizes(type, outputs, inputs, rows);
+        CheckSizes(type, outputs, inputs, rows.Length);
         return new WeightMatrix(type, outputs, inputs, null, rows, allFinite: false);
     }
 
@@ -91,30 +104,12 @@ public sealed unsafe class WeightMatrix : IDisposable
         return new PanelSource(path, Type, Outputs, Inputs, _rows.Pointer, _packed is null ? null : _packed.Pointer);
     }
 
-    private static void CheckSizes(TensorType type, int outputs, int inputs, NativeBytes rows)
+    internal static void CheckSizes(TensorType type, int outputs, int inputs, long bytes)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(outputs, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(inputs, 1);
         long expected = checked(outputs * TensorTypes.Bytes(type, inputs));
-        if (rows.Length != expected)
-            throw new ArgumentException($"{type} [{outputs}, {inputs}]: expected {expected} bytes, found {rows.Length}", nameof(rows));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void PackPanel(void* state, int panel, int worker)
-    {
-        Work* work = (Work*)state;
-        byte* target = work->Packed + (panel * work->Source.PanelBytes);
-        work->Source.Pack(panel, 0, work->Source.StepCount, target);
-        if (work->IsHalf && PanelPacker.HasExponent31((ushort*)target, (nint)(work->Source.PanelBytes / sizeof(ushort))))
-            Volatile.Write(ref work->NotFinite, 1);
-    }
-
-    private struct Work
-    {
-        public PanelSource Source;
-        public byte* Packed;
-        public bool IsHalf;
-        public int NotFinite;
+        if (bytes != expected)
+            throw new ArgumentException($"{type} [{outputs}, {inputs}]: expected {expected} bytes, found {bytes}", nameof(bytes));
     }
 }

@@ -224,12 +224,16 @@ public sealed class MatrixProductTests
         // Without those of exponent 31.
         byte[] finite = [.. Enumerable.Range(0, Outputs).SelectMany(i => new[] { (byte)i, (byte)((i & 0x7C00) == 0x7C00 ? 0 : i >> 8) })];
         using var some = ProductCase.Pack(TensorType.F16, Outputs, 1, finite, team);
+        using var bytes = new AlignedBuffer<byte>(halves.Length);
+        halves.CopyTo(bytes.Span);
+        using var mapped = WeightMatrix.Map(TensorType.F16, Outputs, 1, NativeBytes.Of(bytes));
         foreach (KernelPath path in KernelPaths.Available)
         {
             foreach (int rows in new[] { 1, 9 })
             {
                 float[] x = ProductCase.Rows(rows, 1, _ => 1);
                 AssertHalves(halves, ProductCase.Multiply(path, true, team, all, x));
+                AssertHalves(halves, ProductCase.Multiply(path, true, team, mapped, x));
                 AssertHalves(finite, ProductCase.Multiply(path, true, team, some, x));
             }
         }
