@@ -15,13 +15,14 @@ internal static class BenchCommand
         var bench = new BenchArguments();
         var runtime = new RuntimeArguments();
         Option<bool> json = JsonOutput.Option();
-        var command = new Command("bench", "Measures speed and traffic on prompts of random tokens.");
+        var command = new Command("bench", "Measures speed and traffic on prompts of random tokens, or the time to the first one.");
         model.AddTo(command);
         bench.AddTo(command);
         runtime.AddTo(command, withAttention: false);
         command.Add(json);
         command.SetAction(async (parsed, cancel) =>
         {
+            if (bench.Cold(parsed)) return await ColdBench.RunAsync(model, bench.ReadCold(parsed), runtime, parsed, parsed.GetValue(json), cancel);
             BenchPlan plan = bench.Read(parsed);
             EngineOptions options = Options(plan, runtime, parsed);
             TextWriter output = parsed.InvocationConfiguration.Output;
@@ -55,6 +56,7 @@ internal static class BenchCommand
         {
             Threads = runtime.Threads(parsed),
             KvType = runtime.Kv(parsed),
+            Weights = runtime.Weights(parsed),
             ContextLength = longest + plan.MaxTokens,
             KvTokens = EngineLoading.KvTokens(longest, most, plan.MaxTokens),
             MaxBranches = most,

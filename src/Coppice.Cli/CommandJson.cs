@@ -13,6 +13,7 @@ namespace Coppice.Cli;
 [JsonSerializable(typeof(InspectReport))]
 [JsonSerializable(typeof(SampleReport))]
 [JsonSerializable(typeof(BenchReport))]
+[JsonSerializable(typeof(ColdReport))]
 [JsonSerializable(typeof(PerplexityReport))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {
