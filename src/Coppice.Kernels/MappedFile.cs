@@ -61,7 +61,7 @@ public sealed unsafe class MappedFile : IDisposable
     public MappedFile(string path)
     {
         if (Directory.Exists(path)) throw new IOException($"{path}: expected a file, found a folder");
-        _stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0);
+        _stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
         try
         {
             if (!_stream.CanSeek) throw new IOException($"{path}: expected a file, found a pipe or a device");
