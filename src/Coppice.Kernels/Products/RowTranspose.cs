@@ -7,8 +7,8 @@ namespace Coppice.Kernels.Products;
 /// <summary>
 /// The exchange of rows and lanes that packing consists of: 16 bytes of each of 16 rows become four vectors of 16 dwords, of which
 /// number j holds dword j of every row. Eight rows at a time: the 128-bit lanes of a register hold rows r and r + 4, so no shuffle
-/// crosses them. Sixteen rows in 512-bit registers were tried: 0 to 20% faster where nothing follows (Q8_0, Q4_0), 10 to 20% slower
-/// where 256-bit loads of the result follow (K types), and the same on data that comes from memory (EPYC, Zen 5).
+/// crosses them. Sixteen rows in 512-bit registers were tried: up to 20% faster where nothing follows (Q8_0), up to 30% slower where
+/// 256-bit loads of the result follow (K types), and the same on data that comes from memory (EPYC, Zen 5).
 /// </summary>
 internal static unsafe class RowTranspose
 {

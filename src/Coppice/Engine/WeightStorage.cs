@@ -16,7 +16,7 @@ public enum WeightStorage
     /// <remarks>
     /// The file must not change while the engine lives. To replace a model, rename the new file over the old name: the engine keeps the
     /// one it opened. Bytes that are overwritten in place change the answers without an error, and a read past the end of a file that
-    /// was truncated ends the process (SIGBUS on Linux), which no handler catches.
+    /// was truncated is a fatal error of the runtime that no handler catches (on Linux after SIGBUS; exit code 134).
     /// </remarks>
     Mapped,
 }
