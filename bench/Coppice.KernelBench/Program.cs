@@ -16,7 +16,7 @@ KernelPath path = args.Length > 3 ? Enum.Parse<KernelPath>(args[3], ignoreCase: 
 Clock.Processor = threads == 1;
 using var team = new WorkerTeam(threads);
 Console.WriteLine($"{threads} threads, {path}; inputs {Inputs}; best of several, {(Clock.Processor ? "processor" : "elapsed")} time");
-Console.WriteLine("type   rows outputs |      ms    GB/s  read GB/s    % |    GOP/s  peak GOP/s    %");
+Console.WriteLine("type   weights rows outputs |      ms    GB/s  read GB/s    % |    GOP/s  peak GOP/s    %");
 foreach (string name in types)
 {
     TensorType type = TensorTypes.Parse(name) ?? throw new ArgumentException($"no type {name}", nameof(args));
@@ -37,10 +37,11 @@ void Measure(TensorType type, int outputs, int[] rows, MachineLimits limits)
     double peak = TensorTypes.BlockSize(type) > 1 && limits.ByteDot is { } dot ? dot.All : limits.MultiplyAdd.All;
     using var source = new AlignedBuffer<byte>(TensorTypes.Bytes(type, Inputs) * outputs);
     FillBlocks(type, source.Span);
-    double packing = Clock.Best(1, () => WeightMatrix.Pack(type, outputs, Inputs, NativeBytes.Of(source), team).Dispose());
-    Console.WriteLine($"{type,-6} pack {outputs,7} | {packing * 1e3,7:f2} {source.Bytes / packing / 1e9,7:f1}");
-    using WeightMatrix weights = WeightMatrix.Pack(type, outputs, Inputs, NativeBytes.Of(source), team);
-    foreach (int count in rows)
+    double packing = Clock.Best(3, () => WeightMatrix.Pack(type, outputs, Inputs, NativeBytes.Of(source), team, path).Dispose());
+    Console.WriteLine($"{type,-6} packing      {outputs,7} | {packing * 1e3,7:f2} {source.Bytes / packing / 1e9,7:f1}");
+    using WeightMatrix packed = WeightMatrix.Pack(type, outputs, Inputs, NativeBytes.Of(source), team, path);
+    using WeightMatrix mapped = WeightMatrix.Map(type, outputs, Inputs, NativeBytes.Of(source));
+    foreach ((WeightMatrix weights, int count) in rows.SelectMany(count => new[] { (packed, count), (mapped, count) }))
     {
         using var x = new ActivationRows(count, Inputs);
         var random = new Random(1);
@@ -55,7 +56,7 @@ void Measure(TensorType type, int outputs, int[] rows, MachineLimits limits)
         });
         double bytes = weights.Bytes, ops = 2.0 * count * outputs * Inputs;
         Console.WriteLine(
-            $"{type,-6} {count,4} {outputs,7} | {seconds * 1e3,7:f2} {bytes / seconds / 1e9,7:f1} {readRate / 1e9,10:f1} {bytes / seconds / readRate,5:p0}"
+            $"{type,-6} {(weights == packed ? "packed" : "mapped"),-7} {count,4} {outputs,7} | {seconds * 1e3,7:f2} {bytes / seconds / 1e9,7:f1} {readRate / 1e9,10:f1} {bytes / seconds / readRate,5:p0}"
             + $"| {ops / seconds / 1e9,8:f0} {peak / 1e9,11:f0} {ops / seconds / peak,5:p0}");
     }
 }

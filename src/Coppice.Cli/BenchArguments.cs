@@ -23,6 +23,11 @@ internal sealed class BenchArguments
     private readonly Option<int?> _repeats = OptionParsers.Number(
         "--repeats", "Runs of each row, of which the median counts; if not given 3, or fewer where they take more than a minute.", 1, 1000);
 
+    private readonly Option<bool> _cold = new("--cold")
+    {
+        Description = "Measures the time to the first token instead, with the file in the page cache and not, for every --weights, or the one given.",
+    };
+
     private readonly Option<int?> _warmup = OptionParsers.Number("--warmup", "Short runs before the first row that do not count; 1 if not given.", 0, 1000);
 
     private readonly Option<bool> _ladder = new("--ladder")
@@ -34,8 +39,20 @@ internal sealed class BenchArguments
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _promptTokens, _samples, _tokens, _attention, _repeats, _warmup, _ladder }) command.Add(option);
+        foreach (Option option in new Option[] { _promptTokens, _samples, _tokens, _attention, _repeats, _warmup, _ladder, _cold }) command.Add(option);
     }
+
+    /// <summary>Whether loading is measured.</summary>
+    public bool Cold(ParseResult parsed) => parsed.GetValue(_cold);
+
+    /// <summary>What was asked for, where loading is measured.</summary>
+    public ColdPlan ReadCold(ParseResult parsed) => new(
+        parsed.GetResult(_promptTokens) is { Implicit: false } ? parsed.GetValue(_promptTokens)! : [ColdPlan.DefaultPromptTokens],
+        parsed.GetResult(RuntimeArguments.WeightsName) is OptionResult { Implicit: false }
+            ? [parsed.GetValue<WeightStorage>(RuntimeArguments.WeightsName)]
+            : [WeightStorage.Packed, WeightStorage.Mapped],
+        parsed.GetValue(_repeats) ?? ColdPlan.DefaultRepeats,
+        parsed.GetValue(_warmup) ?? 1);
 
     /// <summary>What was asked for.</summary>
     public BenchPlan Read(ParseResult parsed) => new(
@@ -51,8 +68,10 @@ internal sealed class BenchArguments
     public LadderPlan? ReadLadder(ParseResult parsed)
     {
         if (!parsed.GetValue(_ladder)) return null;
-        foreach (Option option in new Option[] { _attention, _warmup })
+        foreach (Option option in new Option[] { _attention, _warmup, _cold })
             if (IsGiven(parsed, option)) throw new RequestRejectedException(option.Name, "no such option beside --ladder", "one");
+        if (parsed.GetResult(RuntimeArguments.WeightsName) is OptionResult { Implicit: false })
+            throw new RequestRejectedException(RuntimeArguments.WeightsName, "no such option beside --ladder", "one");
         int[] lengths = parsed.GetValue(_promptTokens)!;
         if (lengths.Length != 1) throw new RequestRejectedException("--prompt-tokens", "one length beside --ladder", $"{lengths.Length}");
         int[] samples = IsGiven(parsed, _samples) ? parsed.GetValue(_samples)! : [32];

@@ -15,7 +15,7 @@ internal static class BenchCommand
         var bench = new BenchArguments();
         var runtime = new RuntimeArguments();
         Option<bool> json = JsonOutput.Option();
-        var command = new Command("bench", "Measures speed and traffic on prompts of random tokens.");
+        var command = new Command("bench", "Measures speed and traffic on prompts of random tokens, the time to the first one, or the way from the machine's limits to whole runs.");
         model.AddTo(command);
         bench.AddTo(command);
         runtime.AddTo(command, withAttention: false);
@@ -30,8 +30,9 @@ internal static class BenchCommand
                     measured, ladder, runtime.Threads(parsed), runtime.Kv(parsed), parsed.InvocationConfiguration, asJson, cancel);
             }
 
+            if (bench.Cold(parsed)) return await ColdBench.RunAsync(model, bench.ReadCold(parsed), runtime, parsed, asJson, cancel);
             BenchPlan plan = bench.Read(parsed);
-            EngineOptions options = plan.EngineOptions(runtime.Threads(parsed), runtime.Kv(parsed));
+            EngineOptions options = plan.EngineOptions(runtime.Threads(parsed), runtime.Kv(parsed)) with { Weights = runtime.Weights(parsed) };
             TextWriter output = parsed.InvocationConfiguration.Output;
             var rows = new List<BenchRow>();
             bool cancelled = false;

@@ -75,16 +75,18 @@ internal sealed class BenchRunner(Engine engine, BenchPlan plan, AttentionMode m
         return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
+    private GenerationRequest Request(int promptTokens, int samples) => Request(engine.Model, promptTokens, samples, plan.MaxTokens);
+
     /// <summary>Random tokens, the same in every run; greedy, as drawing tokens is not what is measured.</summary>
-    private GenerationRequest Request(int promptTokens, int samples)
+    public static GenerationRequest Request(ModelConfig model, int promptTokens, int samples, int maxTokens)
     {
         var random = new Random(1);
         int[] prompt = new int[promptTokens];
-        foreach (ref int token in prompt.AsSpan()) token = random.Next(engine.Model.Vocabulary);
+        foreach (ref int token in prompt.AsSpan()) token = random.Next(model.Vocabulary);
         return new GenerationRequest(prompt)
         {
             Samples = samples,
-            MaxTokens = plan.MaxTokens,
+            MaxTokens = maxTokens,
             IgnoreEnd = true,
             Sampling = new SamplingOptions { Temperature = 0, Seed = 1 },
         };

@@ -14,6 +14,7 @@ namespace Coppice.Cli;
 [JsonSerializable(typeof(SampleReport))]
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(LadderReport))]
+[JsonSerializable(typeof(ColdReport))]
 [JsonSerializable(typeof(PerplexityReport))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {

@@ -42,6 +42,7 @@ internal static class PerplexityCommand
             {
                 Threads = runtime.Threads(parsed),
                 KvType = runtime.Kv(parsed),
+                Weights = runtime.Weights(parsed),
                 ContextLength = windows.Context,
                 KvTokens = EngineLoading.KvTokens(windows.Context, 0, 1),
                 MaxBranches = 1,

@@ -3,13 +3,20 @@ using Coppice.Kernels.Attention;
 
 namespace Coppice.Cli;
 
-/// <summary>How the engine computes: threads, storage of keys and values, how a shared context is read.</summary>
+/// <summary>How the engine computes: threads, storage of weights, keys and values, how a shared context is read.</summary>
 internal sealed class RuntimeArguments
 {
+    /// <summary>The option that says where weights are.</summary>
+    public const string WeightsName = "--weights";
+
     private readonly Option<int?> _threads = OptionParsers.Number("--threads", "Threads to compute with; all cores if not given.", 1, 1024);
 
     private readonly Option<KvType> _kv = OptionParsers.Choice(
         "--kv", "How keys and values are stored", ("f16", KvType.F16), ("f32", KvType.F32));
+
+    private readonly Option<WeightStorage> _weights = OptionParsers.Choice(
+        WeightsName, "Whether weights are repacked at load, for speed, or used from the mapped file, which must then not change",
+        ("packed", WeightStorage.Packed), ("mapped", WeightStorage.Mapped));
 
     private readonly Option<AttentionMode> _attention = OptionParsers.Choice(
         "--attention", "Whether a shared context is read once for all samples or once for each",
@@ -22,6 +29,7 @@ internal sealed class RuntimeArguments
     {
         command.Add(_threads);
         command.Add(_kv);
+        command.Add(_weights);
         if (withAttention) command.Add(_attention);
     }
 
@@ -30,6 +38,9 @@ internal sealed class RuntimeArguments
 
     /// <summary>How keys and values are stored.</summary>
     public KvType Kv(ParseResult parsed) => parsed.GetValue(_kv);
+
+    /// <summary>Where weights are.</summary>
+    public WeightStorage Weights(ParseResult parsed) => parsed.GetValue(_weights);
 
     /// <summary>How a shared context is read.</summary>
     public AttentionMode Attention(ParseResult parsed) => parsed.GetValue(_attention);

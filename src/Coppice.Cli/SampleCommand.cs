@@ -84,6 +84,7 @@ internal static class SampleCommand
         {
             Threads = runtime.Threads(parsed),
             KvType = runtime.Kv(parsed),
+            Weights = runtime.Weights(parsed),
             Attention = runtime.Attention(parsed),
             ContextLength = sample.Context(parsed),
             KvTokens = EngineLoading.KvTokens(prompt.Length, request.Samples, maxTokens),

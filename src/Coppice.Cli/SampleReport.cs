@@ -49,6 +49,8 @@ internal static class Spelling
 {
     public static string Of(AttentionMode mode) => mode == AttentionMode.Repeated ? "repeated" : "bifurcated";
 
+    public static string Of(WeightStorage storage) => storage == WeightStorage.Mapped ? "mapped" : "packed";
+
     public static string Of(FinishReason? reason) => reason switch
     {
         null => "cancelled",

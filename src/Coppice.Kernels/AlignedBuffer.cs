@@ -92,23 +92,12 @@ public sealed unsafe partial class AlignedBuffer<T> : IDisposable
 /// <summary>What the operating system is told about ranges of memory (Linux <c>madvise</c>); elsewhere it does nothing.</summary>
 internal static unsafe partial class MemoryAdvice
 {
-    private const int DontNeed = 4;
     private const int HugePage = 14;
 
     /// <summary>Asks for 2 MiB pages.</summary>
     public static void UseHugePages(void* address, nuint bytes)
     {
         if (OperatingSystem.IsLinux()) _ = MAdvise(address, bytes, HugePage);
-    }
-
-    /// <summary>Lets go of the whole pages of a range of a mapped file; a later read brings them back.</summary>
-    public static void Drop(void* address, nuint bytes)
-    {
-        if (!OperatingSystem.IsLinux()) return;
-        nuint page = (nuint)Environment.SystemPageSize;
-        nuint start = ((nuint)address + page - 1) / page * page;
-        nuint end = ((nuint)address + bytes) / page * page;
-        if (end > start) _ = MAdvise((void*)start, end - start, DontNeed);
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

@@ -46,9 +46,10 @@ public readonly unsafe struct NativeBytes
     }
 }
 
-/// <summary>A whole file mapped for reading; pages come in as they are touched.</summary>
+/// <summary>A whole file mapped for reading; pages come in as they are touched. <see cref="Read"/> copies instead.</summary>
 public sealed unsafe class MappedFile : IDisposable
 {
+    private readonly FileStream _stream;
     private readonly MemoryMappedFile? _file;
     private readonly MemoryMappedViewAccessor? _view;
     private byte* _pointer;
@@ -60,14 +61,24 @@ public sealed unsafe class MappedFile : IDisposable
     public MappedFile(string path)
     {
         if (Directory.Exists(path)) throw new IOException($"{path}: expected a file, found a folder");
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
-        if (!stream.CanSeek) throw new IOException($"{path}: expected a file, found a pipe or a device");
-        Length = stream.Length;
-        if (Length == 0) return;
-        _file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
-        _view = _file.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
-        _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _pointer);
-        _pointer += _view.PointerOffset;
+        _stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, bufferSize: 0, FileOptions.SequentialScan);
+        try
+        {
+            if (!_stream.CanSeek) throw new IOException($"{path}: expected a file, found a pipe or a device");
+            Length = _stream.Length;
+            if (Length == 0) return;
+            _file = MemoryMappedFile.CreateFromFile(_stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            _view = _file.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
+            _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _pointer);
+            _pointer += _view.PointerOffset;
+        }
+        catch
+        {
+            _view?.Dispose();
+            _file?.Dispose();
+            _stream.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Number of bytes in the file.</summary>
@@ -76,19 +87,26 @@ public sealed unsafe class MappedFile : IDisposable
     /// <summary>The file's bytes, valid until <see cref="Dispose"/>.</summary>
     public NativeBytes Bytes => new(_pointer, Length);
 
-    /// <summary>Lets go of the memory that a range of the file takes; a later read brings it back from the file.</summary>
+    /// <summary>Copies a range of the file, without the mapping. From several threads at a time, if need be.</summary>
     /// <param name="start">First byte.</param>
-    /// <param name="length">How many.</param>
-    /// <exception cref="ArgumentOutOfRangeException">The range leaves the file.</exception>
-    public void Drop(long start, long length)
+    /// <param name="target">Gets the bytes.</param>
+    /// <exception cref="EndOfStreamException">The file ends before the range does.</exception>
+    /// <exception cref="IOException">The file can't be read.</exception>
+    public void Read(long start, Span<byte> target)
     {
-        NativeBytes range = Bytes.Slice(start, length);
-        MemoryAdvice.Drop(range.Pointer, (nuint)length);
+        while (!target.IsEmpty)
+        {
+            int bytes = RandomAccess.Read(_stream.SafeFileHandle, target, start);
+            if (bytes == 0) throw new EndOfStreamException($"{_stream.Name}: expected {target.Length} bytes at {start}, found the end of the file");
+            target = target[bytes..];
+            start += bytes;
+        }
     }
 
     /// <summary>Unmaps the file.</summary>
     public void Dispose()
     {
+        _stream.Dispose();
         if (_pointer == null) return;
         _pointer = null;
         _view!.SafeMemoryMappedViewHandle.ReleasePointer();

@@ -43,6 +43,35 @@ public sealed class BenchTests
         Assert.Equal(lines[0].Length, lines[1].Length);
     }
 
+    [Fact]
+    public async Task The_time_to_the_first_token_is_the_sum_of_its_parts()
+    {
+        CommandRun run = await CommandRun.Of("bench", "--cold", "--random", "tiny:q4_0", "--repeats", "1", "--warmup", "0", "--threads", "1", "--json");
+        Assert.Equal(0, run.Code);
+        using JsonDocument document = JsonDocument.Parse(run.Output);
+        Assert.Equal(
+            ["weights", "cache", "prompt_tokens", "file_bytes", "file_bytes_cached", "open_ms", "weights_ms", "prefill_ms", "first_token_ms", "total_ms"],
+            document.RootElement.GetProperty("rows")[0].EnumerateObject().Select(property => property.Name));
+        IReadOnlyList<ColdRow> rows = JsonSerializer.Deserialize(run.Output, CommandJson.Readable.ColdReport)!.Rows;
+        Assert.Equal(["packed cold", "packed warm", "mapped cold", "mapped warm"], rows.Select(row => $"{row.Weights} {row.Cache}"));
+        Assert.All(rows, row => Assert.Equal(32, row.PromptTokens));
+        Assert.All(rows, row => Assert.True(row.OpenMs > 0 && row.WeightsMs > 0 && row.PrefillMs > 0 && row.FirstTokenMs >= 0));
+        Assert.All(rows, row => Assert.Equal(row.OpenMs + row.WeightsMs + row.PrefillMs + row.FirstTokenMs, row.TotalMs, 0.01));
+        if (OperatingSystem.IsLinux()) Assert.All(rows.Where(row => row.Cache == "warm"), row => Assert.Equal(row.FileBytes, row.FileBytesCached));
+    }
+
+    [Fact]
+    public async Task Cold_rows_are_of_the_weights_and_the_prompt_that_were_asked_for()
+    {
+        CommandRun run = await CommandRun.Of(
+            "bench", "--cold", "--random", "tiny:q8_0", "--weights", "mapped", "--prompt-tokens", "5,9", "--repeats", "2", "--warmup", "1", "--threads", "1");
+        Assert.Equal(0, run.Code);
+        string[] lines = run.Output.Split(Environment.NewLine, StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(5, lines.Length);
+        Assert.All(lines, line => Assert.Equal(lines[0].Length, line.Length));
+        Assert.All(lines[1..], line => Assert.Contains("mapped", line, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData(new[] { 3.0 }, 3)]
     [InlineData(new[] { 9.0, 1, 2 }, 2)]

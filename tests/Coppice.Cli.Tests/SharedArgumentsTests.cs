@@ -18,6 +18,7 @@ public sealed class SharedArgumentsTests
         Assert.Equal(new SamplingOptions().ToString(), _sampling.Read(parsed).ToString());
         Assert.Equal(KvType.F16, _runtime.Kv(parsed));
         Assert.Equal(AttentionMode.Bifurcated, _runtime.Attention(parsed));
+        Assert.Equal(WeightStorage.Packed, _runtime.Weights(parsed));
         Assert.Equal(Environment.ProcessorCount, _runtime.Threads(parsed));
     }
 
@@ -26,11 +27,12 @@ public sealed class SharedArgumentsTests
     {
         ParseResult parsed = Parse(
             "--temperature", "0.5", "--top-k", "7", "--top-p", "0.9", "--min-p", "0.1", "--seed", "18446744073709551615",
-            "--kv", "f32", "--attention", "repeated", "--threads", "3");
+            "--kv", "f32", "--attention", "repeated", "--weights", "mapped", "--threads", "3");
         Assert.Empty(parsed.Errors);
         SamplingOptions sampling = _sampling.Read(parsed);
         Assert.Equal((0.5, 7, 0.9, 0.1, ulong.MaxValue), (sampling.Temperature, sampling.TopK, sampling.TopP, sampling.MinP, sampling.Seed!.Value));
         Assert.Equal((KvType.F32, AttentionMode.Repeated, 3), (_runtime.Kv(parsed), _runtime.Attention(parsed), _runtime.Threads(parsed)));
+        Assert.Equal(WeightStorage.Mapped, _runtime.Weights(parsed));
     }
 
     [Theory]
@@ -44,6 +46,7 @@ public sealed class SharedArgumentsTests
     [InlineData("--top-k", "99999999999")]
     [InlineData("--threads", "0")]
     [InlineData("--kv", "q8")]
+    [InlineData("--weights", "lazy")]
     [InlineData("--attention", "")]
     public void A_wrong_value_is_an_error_with_the_option_and_the_value(string option, string value)
     {

@@ -50,24 +50,27 @@ internal static unsafe class EmittedProduct
     [SkipLocalsInit]
     private static void Multiply(EmittedTiles tiles, Form form, PanelWork* work, PanelWork.Tile tile, float* sums)
     {
-        bool fits = !form.Unpacked && tile.Rows * work->XStride <= RowBytesToKeep;
+        // Mapped weights are packed into a buffer stretch by stretch, so a stretch is never a whole panel.
+        bool mapped = work->Source.IsMapped, fits = !form.Unpacked && !mapped && tile.Rows * work->XStride <= RowBytesToKeep;
         int most = fits ? work->Steps : Math.Min(work->Steps, form.StretchInputs / tiles.StepInputs);
-        int unpackedBytes = form.Unpacked ? most * tiles.UnpackedStepBytes : 0;
-        byte* taken = stackalloc byte[(2 * unpackedBytes) + 64];
-        byte* unpacked = Align(taken);
+        nint packedBytes = mapped ? (nint)most * tiles.PackedStepBytes : 0, unpackedBytes = form.Unpacked ? (nint)most * tiles.UnpackedStepBytes : 0;
+        byte* taken = stackalloc byte[(int)(2 * (packedBytes + unpackedBytes)) + 64];
+        byte* buffer = Align(taken), unpacked = buffer + (2 * packedBytes);
+        nint stride = mapped ? packedBytes : (nint)work->PanelBytes;
         for (int panel = tile.FirstPanel, together; panel < tile.EndPanel; panel += together)
         {
             together = form.InPairs && panel + 2 <= tile.EndPanel ? 2 : 1;
             for (int step = 0; step < work->Steps; step += most)
             {
                 int steps = Math.Min(most, work->Steps - step);
-                byte* packed = work->Panel(panel) + ((nint)step * tiles.PackedStepBytes);
+                byte* packed = work->Stretch(panel, step, steps, buffer);
+                if (mapped && together == 2) work->Stretch(panel + 1, step, steps, buffer + packedBytes);
                 for (int i = 0; form.Unpacked && i < together; i++)
-                    tiles.Unpack(packed + (i * work->PanelBytes), unpacked + (i * unpackedBytes), steps);
+                    tiles.Unpack(packed + (i * stride), unpacked + (i * unpackedBytes), steps);
                 var call = new TileCall
                 {
                     Panel = form.Unpacked ? unpacked : packed,
-                    PanelStride = form.Unpacked ? unpackedBytes : (nint)work->PanelBytes,
+                    PanelStride = form.Unpacked ? unpackedBytes : stride,
                     X = work->Row(tile.FirstRow) + ((nint)step * tiles.BlockBytes),
                     XStride = work->XStride,
                     Y = sums,
@@ -76,9 +79,10 @@ internal static unsafe class EmittedProduct
                 };
                 // Where the rows take more than one tile, the stretch that comes next is fetched meanwhile.
                 bool last = step + most >= work->Steps;
-                byte* next = !last ? packed + ((nint)most * tiles.PackedStepBytes)
-                    : panel + together < tile.EndPanel ? work->Panel(panel + together) : null;
-                Rows(tiles, form, tile, together, call, new Ahead(next, (nint)work->PanelBytes, (nint)most * tiles.PackedStepBytes));
+                byte* next = mapped ? null
+                    : !last ? packed + ((nint)most * tiles.PackedStepBytes)
+                    : panel + together < tile.EndPanel ? work->Stretch(panel + together, 0, 0, null) : null;
+                Rows(tiles, form, tile, together, call, new Ahead(next, stride, (nint)most * tiles.PackedStepBytes));
             }
 
             sums += together * tile.Rows * Lanes;

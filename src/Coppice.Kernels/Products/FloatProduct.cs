@@ -22,7 +22,7 @@ internal static unsafe class FloatProduct<TFormat>
     public static void Multiply(KernelPath path, WorkerTeam team, WeightMatrix weights, ActivationRows x, float* y)
     {
         nint stride = (nint)x.Inputs * sizeof(float);
-        var work = new PanelWork(weights, Lanes, 1, Lanes * TFormat.ElementBytes, (byte*)x.FloatsFor(path, team, weights.Type), stride, x.Rows, y);
+        var work = new PanelWork(path, weights, (byte*)x.FloatsFor(path, team, weights.Type), stride, x.Rows, y);
         delegate*<void*, int, int, void> body = path switch
         {
             KernelPath.Scalar => &ScalarItem,
@@ -63,12 +63,14 @@ internal static unsafe class FloatProduct<TFormat>
         for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++) work->Keep(panel, tile, edge);
     }
 
+    [SkipLocalsInit]
     private static void Chunk(
         PanelWork* work, PanelWork.Tile tile, int panel, int first, float* edge, float* wide, KernelPath path)
     {
         int inputs = Math.Min(FloatPanels.ChunkInputs, work->Steps - first);
         float* y = work->Sums(panel, tile, edge, out nint yStride);
-        byte* w = work->Panel(panel) + ((nint)first * Lanes * TFormat.ElementBytes);
+        byte* buffer = stackalloc byte[FloatPanels.ChunkInputs * Lanes * TFormat.ElementBytes];
+        byte* w = work->Stretch(panel, first, inputs, buffer);
         float* x = (float*)work->Row(tile.FirstRow) + first;
         nint xStride = work->XStride / sizeof(float);
         if (wide == null)

@@ -15,7 +15,7 @@ internal unsafe struct PanelWork
     private const int ReusedPanelsPerItem = 8;
 
     public TensorType Type;
-    public byte* Panels;
+    public PanelSource Source;
     public long PanelBytes;
     public int PanelCount;
     public int PanelsPerItem;
@@ -29,23 +29,21 @@ internal unsafe struct PanelWork
     public float* Y;
 
     /// <summary>Lays a product out.</summary>
+    /// <param name="path">How to pack panels that are not packed yet.</param>
     /// <param name="weights">The weights.</param>
-    /// <param name="lanes">Outputs of a panel.</param>
-    /// <param name="stepInputs">Inputs of a step.</param>
-    /// <param name="stepBytes">Bytes of a panel's step.</param>
     /// <param name="x">The first row in the form the kernel takes.</param>
     /// <param name="xStride">Bytes from one row to the next.</param>
     /// <param name="rows">Number of rows.</param>
     /// <param name="y">[rows, outputs].</param>
-    public PanelWork(WeightMatrix weights, int lanes, int stepInputs, int stepBytes, byte* x, nint xStride, int rows, float* y)
+    public PanelWork(KernelPath path, WeightMatrix weights, byte* x, nint xStride, int rows, float* y)
     {
         Type = weights.Type;
-        Panels = weights.Data;
-        Lanes = lanes;
-        Steps = weights.Inputs / stepInputs;
-        PanelBytes = (long)Steps * stepBytes;
+        Source = weights.Panels(path);
+        Lanes = Source.Lanes;
+        Steps = Source.StepCount;
+        PanelBytes = Source.PanelBytes;
         Outputs = weights.Outputs;
-        PanelCount = (Outputs + lanes - 1) / lanes;
+        PanelCount = Source.PanelCount;
         X = x;
         XStride = xStride;
         Rows = rows;
@@ -57,7 +55,7 @@ internal unsafe struct PanelWork
     public static void Run(WorkerTeam team, PanelWork work, bool reuse, delegate*<void*, int, int, void> body)
     {
         int most = Math.Max(1, work.PanelCount / (4 * team.Threads));
-        int wanted = reuse ? ReusedPanelsPerItem : (int)Math.Max(1, StreamBytesPerItem / work.PanelBytes);
+        int wanted = reuse || work.Source.IsMapped ? ReusedPanelsPerItem : (int)Math.Max(1, StreamBytesPerItem / work.PanelBytes);
         work.PanelsPerItem = Math.Min(wanted, most);
         // Some kernels take two panels at a time.
         if (work.PanelsPerItem > 1) work.PanelsPerItem &= ~1;
@@ -71,7 +69,19 @@ internal unsafe struct PanelWork
         return new Tile(firstPanel, endPanel, firstRow, Math.Min(RowsPerItem, Rows - firstRow));
     }
 
-    public readonly byte* Panel(int panel) => Panels + (panel * PanelBytes);
+    /// <summary>The steps [first, first + steps) of a panel: where they lie, or packed into <paramref name="buffer"/> just now.</summary>
+    public readonly byte* Stretch(int panel, int first, int steps, byte* buffer) => Source.Steps(panel, first, steps, buffer);
+
+    /// <summary>The same of all panels of a tile, and the bytes from one panel to the next.</summary>
+    public readonly byte* Stretches(Tile tile, int first, int steps, byte* buffer, out nint stride)
+    {
+        stride = (nint)PanelBytes;
+        if (!Source.IsMapped) return Stretch(tile.FirstPanel, first, steps, buffer);
+        stride = steps * Source.StepBytes;
+        for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
+            Stretch(panel, first, steps, buffer + ((panel - tile.FirstPanel) * stride));
+        return buffer;
+    }
 
     public readonly byte* Row(int row) => X + (row * XStride);
 

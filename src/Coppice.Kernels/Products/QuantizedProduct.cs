@@ -33,7 +33,7 @@ internal static unsafe class QuantizedProduct<TFormat>
     {
         byte* blocks = TFormat.StepInputs == 32 ? x.Blocks32(path, team) : x.Blocks256(path, team);
         nint stride = x.BlockStride(TFormat.StepInputs);
-        var work = new PanelWork(weights, 16, TFormat.StepInputs, TFormat.StepBytes, blocks, stride, x.Rows, y);
+        var work = new PanelWork(path, weights, blocks, stride, x.Rows, y);
         PanelWork.Run(team, work, reuse: x.Rows >= UnpackFrom, Body(path, vnni, weights.Type));
     }
 
@@ -52,12 +52,20 @@ internal static unsafe class QuantizedProduct<TFormat>
         PanelWork* work = (PanelWork*)state;
         PanelWork.Tile tile = work->TileOf(item);
         float* edge = stackalloc float[PanelWork.RowsPerItem * 16];
+        byte* buffer = stackalloc byte[StepsPerStretch * TFormat.StepBytes];
+        int most = work->Source.IsMapped ? StepsPerStretch : work->Steps;
         byte* x = work->Row(tile.FirstRow);
         for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
         {
             work->Clear(panel, tile, edge);
             float* y = work->Sums(panel, tile, edge, out nint yStride);
-            ScalarTile<TFormat>.Rows(work->Panel(panel), work->Steps, x, work->XStride, tile.Rows, y, yStride);
+            for (int step = 0; step < work->Steps; step += most)
+            {
+                int steps = Math.Min(most, work->Steps - step);
+                byte* stretch = work->Stretch(panel, step, steps, buffer);
+                ScalarTile<TFormat>.Rows(stretch, steps, x + ((nint)step * BlockBytes), work->XStride, tile.Rows, y, yStride);
+            }
+
             work->Keep(panel, tile, edge);
         }
     }
@@ -75,14 +83,22 @@ internal static unsafe class QuantizedProduct<TFormat>
         for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++) work->Keep(panel, tile, edge);
     }
 
+    [SkipLocalsInit]
     private static void Packed<TDot>(PanelWork* work, PanelWork.Tile tile, float* edge)
         where TDot : struct, IByteDot
     {
+        byte* buffer = stackalloc byte[StepsPerStretch * TFormat.StepBytes];
+        int most = work->Source.IsMapped ? StepsPerStretch : work->Steps;
         byte* x = work->Row(tile.FirstRow);
         for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
         {
             float* y = work->Sums(panel, tile, edge, out nint yStride);
-            LastRows<TFormat, TDot>(work->Panel(panel), work->Steps, x, work->XStride, tile.Rows, y, yStride);
+            for (int step = 0; step < work->Steps; step += most)
+            {
+                int steps = Math.Min(most, work->Steps - step);
+                byte* stretch = work->Stretch(panel, step, steps, buffer);
+                LastRows<TFormat, TDot>(stretch, steps, x + ((nint)step * BlockBytes), work->XStride, tile.Rows, y, yStride);
+            }
         }
     }
 
@@ -106,6 +122,7 @@ internal static unsafe class QuantizedProduct<TFormat>
         }
     }
 
+    [SkipLocalsInit]
     private static void Stretch<TDot>(PanelWork* work, PanelWork.Tile tile, int panel, int step, float* edge, byte* stretch)
         where TDot : struct, IByteDot
     {
@@ -113,7 +130,8 @@ internal static unsafe class QuantizedProduct<TFormat>
         nint stride = work->XStride;
         byte* x = work->Row(tile.FirstRow) + ((nint)step * BlockBytes);
         float* y = work->Sums(panel, tile, edge, out nint yStride);
-        UnpackedPanel<TFormat>.Unpack(work->Panel(panel) + ((long)step * TFormat.StepBytes), steps, stretch);
+        byte* buffer = stackalloc byte[StepsPerStretch * TFormat.StepBytes];
+        UnpackedPanel<TFormat>.Unpack(work->Stretch(panel, step, steps, buffer), steps, stretch);
         int row = 0;
         for (; row + 4 <= tile.Rows; row += 4, x += 4 * stride, y += 4 * yStride)
             UnpackedTile<TFormat, TDot>.Row4(stretch, steps, x, stride, y, yStride);

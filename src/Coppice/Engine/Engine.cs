@@ -68,6 +68,9 @@ public sealed class Engine : IDisposable
     /// <summary>Threads that compute.</summary>
     public int Threads => _options.Threads;
 
+    /// <summary>How long it took to open the file and to read its metadata and tokenizer: the first part of <see cref="LoadTime"/>.</summary>
+    public TimeSpan OpenTime { get; private init; }
+
     /// <summary>How long loading took.</summary>
     public TimeSpan LoadTime { get; private init; }
 
@@ -103,9 +106,10 @@ public sealed class Engine : IDisposable
             ModelConfig config = ModelConfig.FromGguf(file);
             if (tokenizer.VocabularySize > config.Vocabulary)
                 throw new ModelFormatException(file.Path, "tokenizer.ggml.tokens", $"at most {config.Vocabulary} tokens", $"{tokenizer.VocabularySize}");
+            TimeSpan opened = Stopwatch.GetElapsedTime(started);
             team = new WorkerTeam(options.Threads);
-            weights = ModelWeights.Load(file, config, team);
-            return new Engine(weights, tokenizer, team, kernels, options) { LoadTime = Stopwatch.GetElapsedTime(started) };
+            weights = ModelWeights.Load(file, config, team, kernels, options.Weights);
+            return new Engine(weights, tokenizer, team, kernels, options) { OpenTime = opened, LoadTime = Stopwatch.GetElapsedTime(started) };
         }
         catch
         {

@@ -18,6 +18,9 @@ public sealed record EngineOptions
     /// <summary>The kernel path; null: what <c>COPPICE_KERNELS</c> says, or the best of the processor.</summary>
     public KernelPath? Kernels { get; init; }
 
+    /// <summary>Whether weights are repacked into memory of their own, or used from the mapped file.</summary>
+    public WeightStorage Weights { get; init; } = WeightStorage.Packed;
+
     /// <summary>Positions a prompt and its continuation can take; null: what the model was made for, at most 131,072.</summary>
     public int? ContextLength { get; init; }
 
@@ -45,6 +48,7 @@ public sealed record EngineOptions
     internal void Validate()
     {
         RequestRejectedException.CheckRange(nameof(Threads), Threads, 1, 1024);
+        RequestRejectedException.CheckRange(nameof(Weights), (int)Weights, (int)WeightStorage.Packed, (int)WeightStorage.Mapped);
         RequestRejectedException.CheckRange(nameof(PrefillChunk), PrefillChunk, 1, 8192);
         RequestRejectedException.CheckRange(nameof(MaxBranches), MaxBranches, 1, 65_536);
         RequestRejectedException.CheckRange(nameof(QueueCapacity), QueueCapacity, 1, 1 << 20);

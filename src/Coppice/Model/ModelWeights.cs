@@ -65,8 +65,8 @@ public sealed record LayerWeights : IDisposable
 }
 
 /// <summary>
-/// A model's weights, ready for the kernels. Matrices are repacked from the mapped file at load; embeddings are read row by row
-/// from the mapping, which is kept. Owns both.
+/// A model's weights, ready for the kernels. Matrices are repacked from the mapped file at load, or stay there; embeddings are read
+/// row by row from the mapping, which is kept. Owns both.
 /// </summary>
 public sealed class ModelWeights : IDisposable
 {
@@ -118,12 +118,18 @@ public sealed class ModelWeights : IDisposable
     public void ReadPositionEmbedding(int position, Span<float> row) => ReadRow(_positionEmbedding!, position, row);
 
     /// <summary>Loads the weights of an open file, which they own from then on, also when loading fails.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="config">Its sizes.</param>
+    /// <param name="team">Packs.</param>
+    /// <param name="path">How to pack; null: as fast as can be.</param>
+    /// <param name="storage">Whether to pack.</param>
     /// <exception cref="ModelFormatException">A tensor is missing, or has another shape than the metadata says.</exception>
-    public static ModelWeights Load(GgufFile file, ModelConfig config, WorkerTeam team)
+    public static ModelWeights Load(GgufFile file, ModelConfig config, WorkerTeam team, KernelPath? path = null, WeightStorage storage = WeightStorage.Packed)
     {
         ArgumentNullException.ThrowIfNull(file);
         ArgumentNullException.ThrowIfNull(config);
-        var loader = new WeightLoader(file, config, team);
+        using FilePacker? packer = storage == WeightStorage.Packed ? file.Packer(team, path) : null;
+        var loader = new WeightLoader(file, config, packer);
         try
         {
             loader.CheckEmbeddings();

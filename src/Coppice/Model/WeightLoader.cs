@@ -6,14 +6,17 @@ using Coppice.ModelFiles;
 namespace Coppice.Model;
 
 /// <summary>Finds a model's tensors by their GGUF names, checks their shapes against the configuration, and packs them.</summary>
-internal sealed class WeightLoader(GgufFile file, ModelConfig config, WorkerTeam? team)
+/// <param name="file">The file.</param>
+/// <param name="config">The model's sizes.</param>
+/// <param name="packer">Packs; null where matrices stay in the mapped file.</param>
+internal sealed class WeightLoader(GgufFile file, ModelConfig config, FilePacker? packer)
 {
-    private readonly List<WeightMatrix> _packed = [];
+    private readonly List<WeightMatrix> _matrices = [];
 
     /// <summary>Returns the memory of everything that was packed, after a failure.</summary>
     public void Abandon()
     {
-        foreach (WeightMatrix matrix in _packed) matrix.Dispose();
+        foreach (WeightMatrix matrix in _matrices) matrix.Dispose();
     }
 
     public void CheckEmbeddings()
@@ -72,9 +75,7 @@ internal sealed class WeightLoader(GgufFile file, ModelConfig config, WorkerTeam
     public Linear Linear(string name, int outputs, int inputs)
     {
         GgufTensor tensor = Matrix(name + ".weight", outputs, inputs);
-        WeightMatrix weights = Pack(tensor.Type, outputs, inputs, file.Data(tensor));
-        file.Drop(tensor);
-        return new Linear(weights, OptionalVector(name + ".bias", outputs));
+        return new Linear(Rows(tensor, 0, outputs, inputs), OptionalVector(name + ".bias", outputs));
     }
 
     public float[]? OptionalVector(string name, int length) => file.TryGetTensor(name, out _) ? Vector(name, length) : null;
@@ -93,24 +94,25 @@ internal sealed class WeightLoader(GgufFile file, ModelConfig config, WorkerTeam
         if (!file.TryGetTensor(name + ".weight", out _)) return null;
         GgufTensor tensor = Matrix(name + ".weight", outputs.Sum(), inputs);
         float[]? bias = OptionalVector(name + ".bias", outputs.Sum());
-        long rowBytes = TensorTypes.Bytes(tensor.Type, inputs);
         var parts = new Linear[outputs.Length];
         int row = 0;
         for (int i = 0; i < outputs.Length; i++)
         {
-            NativeBytes rows = file.Data(tensor).Slice(row * rowBytes, outputs[i] * rowBytes);
-            parts[i] = new Linear(Pack(tensor.Type, outputs[i], inputs, rows), bias?[row..(row + outputs[i])]);
+            parts[i] = new Linear(Rows(tensor, row, outputs[i], inputs), bias?[row..(row + outputs[i])]);
             row += outputs[i];
         }
 
-        file.Drop(tensor);
         return parts;
     }
 
-    private WeightMatrix Pack(TensorType type, int outputs, int inputs, NativeBytes rows)
+    /// <summary>The rows [first, first + outputs) of a tensor.</summary>
+    private WeightMatrix Rows(GgufTensor tensor, int first, int outputs, int inputs)
     {
-        WeightMatrix matrix = WeightMatrix.Pack(type, outputs, inputs, rows, team!);
-        _packed.Add(matrix);
+        long rowBytes = TensorTypes.Bytes(tensor.Type, inputs);
+        WeightMatrix matrix = packer is null
+            ? WeightMatrix.Map(tensor.Type, outputs, inputs, file.Data(tensor).Slice(first * rowBytes, outputs * rowBytes))
+            : packer.Pack(tensor.Type, outputs, inputs, tensor.Offset + (first * rowBytes));
+        _matrices.Add(matrix);
         return matrix;
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Coppice.Kernels;
+using Coppice.Kernels.Products;
 
 namespace Coppice.ModelFiles;
 
@@ -90,14 +91,8 @@ public sealed class GgufFile : IDisposable
         return _map.Bytes.Slice(tensor.Offset, tensor.Bytes);
     }
 
-    /// <summary>Lets go of the memory that a tensor's bytes take; reading them again brings them back from the file.</summary>
-    /// <param name="tensor">A tensor of this file.</param>
-    /// <exception cref="ArgumentException">The tensor is another file's.</exception>
-    public void Drop(GgufTensor tensor)
-    {
-        _ = Data(tensor);
-        _map.Drop(tensor.Offset, tensor.Bytes);
-    }
+    /// <summary>What packs tensors of this file; to be disposed before the file.</summary>
+    internal FilePacker Packer(WorkerTeam team, KernelPath? path) => new(_map, team, path ?? KernelPaths.Best);
 
     /// <summary>Closes the file; the tensors' data is then gone.</summary>
     public void Dispose()

@@ -39,6 +39,50 @@ public sealed class MatrixProductTests
 
     [Theory]
     [MemberData(nameof(Types))]
+    public void Mapped_weights_give_the_bits_of_packed_ones(TensorType type)
+    {
+        using var team = new WorkerTeam(2);
+        // Stretches of a panel, the last one not full, and panels that the outputs do not fill.
+        int inputs = TensorTypes.BlockSize(type) == 1 ? 700 : 2304;
+        foreach (int outputs in new[] { 1, 33, 200 })
+        {
+            byte[] blocks = ProductCase.RandomBlocks(type, outputs * inputs, seed: outputs);
+            using var rows = new AlignedBuffer<byte>(blocks.Length);
+            blocks.CopyTo(rows.Span);
+            using var packed = WeightMatrix.Pack(type, outputs, inputs, NativeBytes.Of(rows), team);
+            using var mapped = WeightMatrix.Map(type, outputs, inputs, NativeBytes.Of(rows));
+            foreach (int count in new[] { 1, 2, 4, 7, 8, 13, 16, 33, 49, 60, 257 })
+            {
+                float[] x = ProductCase.RandomRows(count, inputs, seed: 3);
+                foreach (KernelPath path in KernelPaths.Available)
+                {
+                    if (path == KernelPath.Scalar && count > 2) continue;
+                    foreach (bool vnni in new[] { true, false })
+                    {
+                        ProductCase.AssertBits(
+                            ProductCase.Multiply(path, vnni, team, packed, x), ProductCase.Multiply(path, vnni, team, mapped, x));
+                    }
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void Weights_that_were_returned_are_refused()
+    {
+        using var team = new WorkerTeam(1);
+        using var rows = new AlignedBuffer<byte>(TensorTypes.Bytes(TensorType.Q8_0, 16 * 32));
+        WeightMatrix packed = WeightMatrix.Pack(TensorType.Q8_0, 16, 32, NativeBytes.Of(rows), team);
+        WeightMatrix mapped = WeightMatrix.Map(TensorType.Q8_0, 16, 32, NativeBytes.Of(rows));
+        foreach (WeightMatrix weights in new[] { packed, mapped })
+        {
+            weights.Dispose();
+            Assert.Throws<ObjectDisposedException>(() => ProductCase.Multiply(KernelPaths.Best, true, team, weights, new float[32]));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
     public void A_row_has_the_same_bits_alone_and_in_the_middle_of_a_batch(TensorType type)
     {
         const int Rows = 300, Outputs = 40;
@@ -122,13 +166,17 @@ public sealed class MatrixProductTests
     {
         const int Outputs = 64, Inputs = 512;
         using var team = new WorkerTeam(2);
-        using var weights = ProductCase.RandomWeights(type, Outputs, Inputs, team, seed: 1);
+        byte[] blocks = ProductCase.RandomBlocks(type, Outputs * Inputs, seed: 1);
+        using var source = new AlignedBuffer<byte>(blocks.Length);
+        blocks.CopyTo(source.Span);
+        using var packed = WeightMatrix.Pack(type, Outputs, Inputs, NativeBytes.Of(source), team);
+        using var mapped = WeightMatrix.Map(type, Outputs, Inputs, NativeBytes.Of(source));
         using var x = new ActivationRows(16, Inputs);
         var y = new float[16 * Outputs];
         float[] values = ProductCase.RandomRows(16, Inputs, seed: 2);
         foreach (KernelPath path in KernelPaths.Available)
         {
-            foreach (int rows in new[] { 1, 16 })
+            foreach ((WeightMatrix weights, int rows) in new[] { (packed, 1), (packed, 16), (mapped, 1), (mapped, 16) })
             {
                 long before = 0;
                 for (int i = 0; i < 3; i++)
@@ -176,12 +224,16 @@ public sealed class MatrixProductTests
         // Without those of exponent 31.
         byte[] finite = [.. Enumerable.Range(0, Outputs).SelectMany(i => new[] { (byte)i, (byte)((i & 0x7C00) == 0x7C00 ? 0 : i >> 8) })];
         using var some = ProductCase.Pack(TensorType.F16, Outputs, 1, finite, team);
+        using var bytes = new AlignedBuffer<byte>(halves.Length);
+        halves.CopyTo(bytes.Span);
+        using var mapped = WeightMatrix.Map(TensorType.F16, Outputs, 1, NativeBytes.Of(bytes));
         foreach (KernelPath path in KernelPaths.Available)
         {
             foreach (int rows in new[] { 1, 9 })
             {
                 float[] x = ProductCase.Rows(rows, 1, _ => 1);
                 AssertHalves(halves, ProductCase.Multiply(path, true, team, all, x));
+                AssertHalves(halves, ProductCase.Multiply(path, true, team, mapped, x));
                 AssertHalves(finite, ProductCase.Multiply(path, true, team, some, x));
             }
         }

@@ -22,18 +22,19 @@ public sealed class ArchitectureLawTests
     {
         using TemporaryModel model = RandomModel.WriteTemporary(ModelShapes.Find(shape)!, type);
         string? expected = null;
-        (KernelPath Path, int Threads, int Chunk, AttentionMode Mode, int Samples)[] ways =
+        (KernelPath Path, int Threads, int Chunk, AttentionMode Mode, int Samples, WeightStorage Weights)[] ways =
         [
-            (KernelPaths.Best, 2, 256, AttentionMode.Bifurcated, 3),
-            (KernelPaths.Best, 1, 7, AttentionMode.Repeated, 3),
-            (KernelPath.Scalar, 1, 64, AttentionMode.Bifurcated, 3),
-            (KernelPaths.Available[Math.Max(0, KernelPaths.Available.Count - 2)], 2, 33, AttentionMode.Bifurcated, 5),
+            (KernelPaths.Best, 2, 256, AttentionMode.Bifurcated, 3, WeightStorage.Packed),
+            (KernelPaths.Best, 2, 100, AttentionMode.Bifurcated, 4, WeightStorage.Mapped),
+            (KernelPaths.Best, 1, 7, AttentionMode.Repeated, 3, WeightStorage.Packed),
+            (KernelPath.Scalar, 1, 64, AttentionMode.Bifurcated, 3, WeightStorage.Mapped),
+            (KernelPaths.Available[Math.Max(0, KernelPaths.Available.Count - 2)], 2, 33, AttentionMode.Bifurcated, 5, WeightStorage.Packed),
         ];
         foreach (var way in ways)
         {
             using Engine engine = Engine.Load(model.Path, new EngineOptions
             {
-                Kernels = way.Path, Threads = way.Threads, PrefillChunk = way.Chunk, Attention = way.Mode, KvTokens = 4096, PoisonFreedPages = true,
+                Kernels = way.Path, Threads = way.Threads, PrefillChunk = way.Chunk, Attention = way.Mode, Weights = way.Weights, KvTokens = 4096, PoisonFreedPages = true,
             });
             GenerationResult result = await engine.GenerateAsync(new GenerationRequest(Enumerable.Range(5, 70).ToArray())
             {

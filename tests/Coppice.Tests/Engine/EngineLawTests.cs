@@ -12,10 +12,11 @@ public sealed class EngineLawTests
     public static TheoryData<KernelPath> Paths() => [.. KernelPaths.Available];
 
     private static Engine Load(
-        KernelPath? path = null, int threads = 2, int chunk = 256, AttentionMode mode = AttentionMode.Bifurcated, KvType kv = KvType.F16) =>
+        KernelPath? path = null, int threads = 2, int chunk = 256, AttentionMode mode = AttentionMode.Bifurcated, KvType kv = KvType.F16,
+        WeightStorage weights = WeightStorage.Packed) =>
         Engine.Load(Repository.File("assets/tiny-noise.gguf"), new EngineOptions
         {
-            Kernels = path, Threads = threads, PrefillChunk = chunk, Attention = mode, KvType = kv, KvTokens = 16_384, ContextLength = 1024, PoisonFreedPages = true,
+            Kernels = path, Threads = threads, PrefillChunk = chunk, Attention = mode, KvType = kv, Weights = weights, KvTokens = 16_384, ContextLength = 1024, PoisonFreedPages = true,
         });
 
     private static GenerationRequest Request(int samples, int maxTokens = 40, string prompt = Story, ulong seed = 7) =>
@@ -62,6 +63,14 @@ public sealed class EngineLawTests
             expected ??= bits;
             Assert.Equal(expected, bits);
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Paths))]
+    public async Task Bits_do_not_depend_on_where_weights_are(KernelPath path)
+    {
+        using Engine packed = Load(path), mapped = Load(path, weights: WeightStorage.Mapped);
+        Assert.Equal(Bits(await packed.GenerateAsync(Request(5))), Bits(await mapped.GenerateAsync(Request(5))));
     }
 
     [Fact]
