@@ -2,16 +2,6 @@ using System.Runtime.InteropServices;
 
 namespace Coppice.Kernels.Attention;
 
-/// <summary>How a key or value element is stored.</summary>
-public enum KvType
-{
-    /// <summary>16-bit float; what is out of its range is stored as its largest finite value.</summary>
-    F16,
-
-    /// <summary>32-bit float.</summary>
-    F32,
-}
-
 /// <summary>
 /// Memory of all KV pages of a model. Page p holds 16 consecutive tokens of one segment, for all layers and KV heads:
 /// <code>[layer][kvHead][page][ keys: headDim x 16 tokens | values: 16 tokens x headDim ]</code>
@@ -45,8 +35,8 @@ public sealed unsafe class KvStore : IDisposable
         HeadDim = headDim;
         Type = type;
         PageCount = pageCount;
-        ElementBytes = type == KvType.F16 ? sizeof(ushort) : sizeof(float);
-        BlockBytes = 2L * PageTokens * headDim * ElementBytes;
+        Layout = new KvLayout(type, headDim);
+        BlockBytes = 2L * Layout.HalfPageBytes;
         _memory = AlignedBuffer<byte>.Uninitialized(checked(PageBytes * pageCount));
     }
 
@@ -65,17 +55,17 @@ public sealed unsafe class KvStore : IDisposable
     /// <summary>Number of pages.</summary>
     public int PageCount { get; }
 
-    /// <summary>Bytes of one element.</summary>
-    public int ElementBytes { get; }
-
     /// <summary>Bytes of one token's keys and values, all layers.</summary>
-    public long BytesPerToken => 2L * Layers * KvHeads * HeadDim * ElementBytes;
+    public long BytesPerToken => 2L * Layers * KvHeads * Layout.ValueRowBytes;
 
     /// <summary>Bytes of one page, all layers.</summary>
     public long PageBytes => BytesPerToken * PageTokens;
 
     /// <summary>Bytes of one page of one head of one layer: keys, then values.</summary>
     internal long BlockBytes { get; }
+
+    /// <summary>Where elements lie in it.</summary>
+    internal KvLayout Layout { get; }
 
     /// <summary>Writes one token's keys and values of one layer.</summary>
     /// <param name="path">Instruction set of the conversion.</param>
