@@ -37,7 +37,7 @@ internal sealed class CoppiceEngine : IBenchEngine
         _promptPages = Pages(workload.PromptTokens);
         _samplePages = Pages(workload.Tokens + 1);
         _pages = [.. Enumerable.Range(0, _promptPages + samples * _samplePages)];
-        KvType kvType = cacheType == TensorType.F32 ? KvType.F32 : KvType.F16;
+        KvType kvType = Enum.Parse<KvType>(cacheType.ToString());
         _kv = new KvStore(config.Layers, config.KvHeads, config.HeadDim, kvType, _pages.Length);
         _rows = new StepRows(Math.Max(Chunk, samples));
         _decoder = new Decoder(_weights, _kv, _team, KernelPaths.FromEnvironment(), _rows.Capacity, workload.PromptTokens + workload.Tokens + 1);

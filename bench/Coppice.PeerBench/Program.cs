@@ -14,14 +14,14 @@ var samples = new Option<int[]>("--samples", "-n") { Description = "Numbers of s
 var tokens = new Option<int>("--tokens") { Description = "Tokens a sample gets.", DefaultValueFactory = _ => 16 };
 var threads = new Option<int>("--threads") { Description = "Threads.", DefaultValueFactory = _ => Environment.ProcessorCount };
 var repeats = new Option<int>("--repeats") { Description = "How often each is measured; the fastest counts.", DefaultValueFactory = _ => 1 };
-var cache = new Option<TensorType>("--cache") { Description = "How llama.cpp stores keys and values: F16 or F32.", DefaultValueFactory = _ => TensorType.F16 };
+var cache = new Option<TensorType>("--cache") { Description = "How both engines store keys and values: F16, F32 or Q8_0 (which llama.cpp has with flash attention alone).", DefaultValueFactory = _ => TensorType.F16 };
 var repeated = new Option<bool>("--repeated") { Description = "Measure Coppice's repeated attention too." };
 var settings = new Option<string[]>("--settings")
 {
     Description = "llama.cpp's settings: fa,unified fa,streams nofa,unified nofa,streams. All if none is named.",
     AllowMultipleArgumentsPerToken = true,
 };
-cache.AcceptOnlyFromAmong(nameof(TensorType.F16), nameof(TensorType.F32));
+cache.AcceptOnlyFromAmong(nameof(TensorType.F16), nameof(TensorType.F32), nameof(TensorType.Q8_0));
 settings.AcceptOnlyFromAmong([.. LlamaCppSetting.All.Select(setting => setting.Name)]);
 foreach (Option<int> positive in (Option<int>[])[promptTokens, tokens, threads, repeats])
     positive.Validators.Add(result => RequirePositive(result, positive));
@@ -44,7 +44,8 @@ int Run(ParseResult result)
         string[] chosen = result.GetValue(settings) ?? [];
         var table = new ResultTable(Console.Out);
         table.Header();
-        foreach (LlamaCppSetting setting in LlamaCppSetting.All.Where(setting => chosen.Length == 0 || chosen.Contains(setting.Name, StringComparer.Ordinal)))
+        foreach (LlamaCppSetting setting in LlamaCppSetting.All.Where(setting => (chosen.Length == 0 || chosen.Contains(setting.Name, StringComparer.Ordinal))
+            && (setting.FlashAttention || result.GetValue(cache) != TensorType.Q8_0)))
             Measure(() => new LlamaCppEngine(rival, workload, setting, result.GetValue(cache), threadCount), workload, table);
         foreach (AttentionMode mode in result.GetValue(repeated) ? (AttentionMode[])[AttentionMode.Bifurcated, AttentionMode.Repeated] : [AttentionMode.Bifurcated])
             Measure(() => new CoppiceEngine(result.GetRequiredValue(model).FullName, workload, mode, result.GetValue(cache), threadCount), workload, table);

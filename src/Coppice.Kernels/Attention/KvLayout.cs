@@ -36,6 +36,6 @@ internal readonly record struct KvLayout
     {
         KvType.F16 => 16 * sizeof(ushort),
         KvType.F32 => 16 * sizeof(float),
-        _ => throw new InvalidOperationException($"no layout of {Type}"),
+        _ => 16,
     };
 }

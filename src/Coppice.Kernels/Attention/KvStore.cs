@@ -5,6 +5,7 @@ namespace Coppice.Kernels.Attention;
 /// <summary>
 /// Memory of all KV pages of a model. Page p holds 16 consecutive tokens of one segment, for all layers and KV heads:
 /// <code>[layer][kvHead][page][ keys: headDim x 16 tokens | values: 16 tokens x headDim ]</code>
+/// (<see cref="KvLayout"/> has the bytes.)
 /// Keys are transposed so that a score kernel has positions in its lanes; a head's pages lie one after another, so that pages
 /// taken in order are read as one stream. Nothing is zeroed: what was never written is never used, since readers bound their
 /// loops by the tokens they know to exist (zero times a stale NaN would be NaN).
@@ -19,7 +20,7 @@ public sealed unsafe class KvStore : IDisposable
     /// <summary>Takes the memory; the operating system commits it as pages are first written.</summary>
     /// <param name="layers">Layers of the model.</param>
     /// <param name="kvHeads">Key/value heads of a layer.</param>
-    /// <param name="headDim">Elements of a head, a multiple of 8, at most 256.</param>
+    /// <param name="headDim">Elements of a head, a multiple of 8 (Q8_0: 32), at most 256.</param>
     /// <param name="type">How elements are stored.</param>
     /// <param name="pageCount">Pages of 16 tokens.</param>
     /// <exception cref="OutOfMemoryException">The memory is not to be had.</exception>
@@ -28,8 +29,9 @@ public sealed unsafe class KvStore : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(kvHeads, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(pageCount, 1);
-        if (headDim is < 8 or > AttentionKernel.MaxHeadDim || headDim % 8 != 0)
-            throw new ArgumentOutOfRangeException(nameof(headDim), headDim, "expected a multiple of 8 from 8 to 256");
+        int multiple = type.HeadMultiple();
+        if (headDim < multiple || headDim > AttentionKernel.MaxHeadDim || headDim % multiple != 0)
+            throw new ArgumentOutOfRangeException(nameof(headDim), headDim, $"{type}: expected a multiple of {multiple} up to {AttentionKernel.MaxHeadDim}");
         Layers = layers;
         KvHeads = kvHeads;
         HeadDim = headDim;
@@ -87,7 +89,8 @@ public sealed unsafe class KvStore : IDisposable
             ReadOnlySpan<float> headValues = values.Slice(head * HeadDim, HeadDim);
             byte* block = Block(layer, head, page);
             if (Type == KvType.F32) WriteHead((float*)block, slot, headKeys, headValues);
-            else WriteHead(path, (ushort*)block, slot, headKeys, headValues);
+            else if (Type == KvType.F16) WriteHead(path, (ushort*)block, slot, headKeys, headValues);
+            else WriteHead(block, slot, headKeys, headValues);
         }
     }
 
@@ -112,6 +115,12 @@ public sealed unsafe class KvStore : IDisposable
     {
         for (int d = 0; d < keys.Length; d++) block[d * PageTokens + slot] = keys[d];
         values.CopyTo(new Span<float>(block + (PageTokens + slot) * HeadDim, HeadDim));
+    }
+
+    private void WriteHead(byte* block, int slot, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    {
+        KvBlocks.QuantizeKeys(keys, block, slot);
+        KvBlocks.Quantize(values, block + Layout.HalfPageBytes + slot * Layout.ValueRowBytes);
     }
 
     private void WriteHead(KernelPath path, ushort* block, int slot, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)

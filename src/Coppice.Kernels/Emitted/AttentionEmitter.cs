@@ -6,7 +6,8 @@ namespace Coppice.Kernels.Emitted;
 
 /// <summary>
 /// Writes the machine code of attention on one tile for a head size and a storage of keys and values, in 512-bit registers: pages are
-/// widened on their way into registers (<c>vcvtph2ps</c>, which .NET does not expose), so that nothing but sums is ever stored.
+/// widened on their way into registers (<c>vcvtph2ps</c>, which .NET does not expose; codes times their scale), so that nothing but
+/// sums is ever stored.
 /// Every output is the chain of fused multiply-adds of <see cref="ScalarTileMath.Multiply"/>, so the bits are the same. Calling
 /// convention: System V.
 /// <para>
@@ -42,6 +43,8 @@ internal sealed class AttentionEmitter
     private static AssemblerRegister64 Stop => r13;
 
     private static AssemblerRegisterZMM Factor => zmm31;
+
+    private static AssemblerRegisterZMM ValueScale => zmm30;
 
     private int RowBytes => _layout.HeadDim * sizeof(float);
 
@@ -104,9 +107,12 @@ internal sealed class AttentionEmitter
         return stream.ToArray();
     }
 
+    private bool Quantized => _layout.Type == KvType.Q8_0;
+
     private void AllScores(int pages)
     {
-        int width = _rows <= 6 ? 4 : 2;
+        // The scales of quantized keys take a register a page.
+        int width = _rows <= (Quantized ? 5 : 6) ? 4 : 2;
         for (int first = 0; first < pages; first += width) ScorePages(first, Math.Min(width, pages - first));
     }
 
@@ -124,13 +130,25 @@ internal sealed class AttentionEmitter
         for (int sum = 0; sum < _rows * count; sum++) c.vxorps(Zmm(sum), Zmm(sum), Zmm(sum));
         const int Steps = 8;
         int stepBytes = _layout.VectorBytes;
-        Label loop = c.CreateLabel();
+        Label block = c.CreateLabel(), loop = c.CreateLabel();
+        if (Quantized)
+        {
+            c.Label(ref block);
+            for (int page = 0; page < count; page++) c.vcvtph2ps(KeyScale(count, page), __ymmword_ptr[Pages[page] + At]);
+            c.add(At, KvBlocks.KeyCodesAt);
+            c.lea(Stop, __[At + (KvBlocks.KeyBytes - KvBlocks.KeyCodesAt)]);
+        }
+        else
+        {
+            c.mov(Stop, _layout.HalfPageBytes);
+        }
+
         c.Label(ref loop);
         for (int step = 0; step < Steps; step++)
         {
             for (int page = 0; page < count; page++)
             {
-                Load(Vector(count, page), Pages[page] + At + (step * stepBytes));
+                Load(Vector(count, page), Pages[page] + At + (step * stepBytes), KeyScale(count, page));
                 if (step * stepBytes % Line == 0) c.prefetcht0(__byte_ptr[Wanted[page] + At + (step * stepBytes)]);
             }
 
@@ -139,8 +157,14 @@ internal sealed class AttentionEmitter
 
         c.add(Row, Steps * sizeof(float));
         c.add(At, Steps * stepBytes);
-        c.cmp(At, _layout.HeadDim * stepBytes);
+        c.cmp(At, Stop);
         c.jb(loop);
+        if (Quantized)
+        {
+            c.cmp(At, _layout.HalfPageBytes);
+            c.jb(block);
+        }
+
         c.mov(r9, __[rdi + AttentionCall.ScoresAt]);
         for (int sum = 0; sum < _rows * count; sum++)
             c.vmovups(__zmmword_ptr[r9 + ((sum / count * ScoreRowBytes) + ((first + (sum % count)) * Line))], Zmm(sum));
@@ -207,9 +231,22 @@ internal sealed class AttentionEmitter
     /// <summary>One token's values at At + <paramref name="offset"/> of the page in rax, and their weights at Row.</summary>
     private void AddToken(int first, int count, int offset, int weight)
     {
-        int bytes = count * _layout.VectorBytes, from = offset + (first * _layout.VectorBytes);
-        for (int line = 0; line < bytes; line += Line) _code.prefetcht0(__byte_ptr[rcx + At + (from + line)]);
-        for (int vector = 0; vector < count; vector++) Load(Vector(count, vector), rax + At + (from + (vector * _layout.VectorBytes)));
+        int bytes = (int)_layout.Type.Bytes(count * 16), from = offset + (int)_layout.Type.Bytes(first * 16);
+        // The few bytes of a line's beginning belong to the next token as well.
+        for (int line = 0; line + 8 < bytes; line += Line) _code.prefetcht0(__byte_ptr[rcx + At + (from + line)]);
+        for (int vector = 0; vector < count; vector++)
+        {
+            int at = from + (vector * _layout.VectorBytes);
+            if (Quantized)
+            {
+                int block = from + (vector / 2 * KvBlocks.Bytes);
+                if (vector % 2 == 0) LoadValueScale(rax + At + block);
+                at = block + sizeof(ushort) + (vector % 2 * _layout.VectorBytes);
+            }
+
+            Load(Vector(count, vector), rax + At + at, ValueScale);
+        }
+
         Accumulate(count, weight, ScoreRowBytes);
     }
 
@@ -247,11 +284,31 @@ internal sealed class AttentionEmitter
     /// <summary>The registers behind the sums of a tile <paramref name="count"/> vectors wide.</summary>
     private AssemblerRegisterZMM Vector(int count, int index) => Zmm((_rows * count) + index);
 
-    /// <summary>Widens 16 elements.</summary>
-    private void Load(AssemblerRegisterZMM target, AssemblerMemoryOperand at)
+    private AssemblerRegisterZMM KeyScale(int count, int page) => Zmm(((_rows + 1) * count) + page);
+
+    private void LoadValueScale(AssemblerMemoryOperand at)
     {
-        if (_layout.Type == KvType.F16) _code.vcvtph2ps(target, __ymmword_ptr[at]);
-        else _code.vmovups(target, __zmmword_ptr[at]);
+        _code.vpbroadcastw(ValueScale, __word_ptr[at]);
+        _code.vcvtph2ps(ValueScale, ymm30);
+    }
+
+    /// <summary>Widens 16 elements; quantized ones are multiplied by their scale.</summary>
+    private void Load(AssemblerRegisterZMM target, AssemblerMemoryOperand at, AssemblerRegisterZMM scale)
+    {
+        switch (_layout.Type)
+        {
+            case KvType.F16:
+                _code.vcvtph2ps(target, __ymmword_ptr[at]);
+                break;
+            case KvType.F32:
+                _code.vmovups(target, __zmmword_ptr[at]);
+                break;
+            default:
+                _code.vpmovsxbd(target, __xmmword_ptr[at]);
+                _code.vcvtdq2ps(target, target);
+                _code.vmulps(target, target, scale);
+                break;
+        }
     }
 
     /// <summary>Each row's sums += its factor, at Row + <paramref name="offset"/>, times the vectors.</summary>

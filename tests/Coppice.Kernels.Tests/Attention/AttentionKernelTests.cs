@@ -34,6 +34,7 @@ public sealed class AttentionKernelTests
     {
         foreach (KvType type in Enum.GetValues<KvType>())
         {
+            if (headDim % type.HeadMultiple() != 0) continue;
             var shape = new Shape(2, 1, headDim, type);
             Forest forest = Branches(100, 3, 17);
             double[] expected = forest.Define(shape);
@@ -63,9 +64,12 @@ public sealed class AttentionKernelTests
     [InlineData(1000, 0)]
     [InlineData(30, 0)]
     [InlineData(530, 5)]
-    public void Bits_of_long_contexts_do_not_depend_on_how_spans_are_dealt_out(int window, float softCap)
+    [InlineData(0, 0, 32, KvType.F16)]
+    [InlineData(70, 0, 32, KvType.Q8_0)]
+    [InlineData(0, 0, 64, KvType.Q8_0)]
+    public void Bits_of_long_contexts_do_not_depend_on_how_spans_are_dealt_out(int window, float softCap, int headDim = 8, KvType type = KvType.F16)
     {
-        var shape = new Shape(4, 1, 8, KvType.F16);
+        var shape = new Shape(4, 1, headDim, type);
         Forest forest = Branches(1100, 3, 530);
         float[] expected = forest.Compute(shape, new Way(Code.Scalar), softCap, window);
         AssertClose(forest.Define(shape, softCap, window), expected, "definition");
@@ -128,9 +132,12 @@ public sealed class AttentionKernelTests
     [Theory]
     [InlineData(0)]
     [InlineData(20)]
-    public void Bits_do_not_depend_on_how_a_prompt_is_prefilled(int window)
+    [InlineData(0, 32, KvType.F16)]
+    [InlineData(20, 32, KvType.F32)]
+    [InlineData(0, 32, KvType.Q8_0)]
+    public void Bits_do_not_depend_on_how_a_prompt_is_prefilled(int window, int headDim = 8, KvType type = KvType.F16)
     {
-        var shape = new Shape(4, 2, 8, KvType.F16);
+        var shape = new Shape(4, 2, headDim, type);
         const int System = 128, Prompt = 200;
         float[] expected = Prefill(0, Prompt).Compute(shape, new Way(Code.Scalar), window: window);
         AssertClose(Prefill(0, Prompt).Define(shape, window: window), expected, "definition");
@@ -242,7 +249,7 @@ public sealed class AttentionKernelTests
         {
             foreach (Code code in Code.Available)
             {
-                var shape = new Shape(2, 1, 8, type);
+                var shape = new Shape(2, 1, 32, type);
                 Forest forest = Branches(20, 3, 9);
                 float[] clean = forest.Compute(shape, new Way(code));
                 using var run = new ForestRun(forest, shape, new Way(code));
@@ -256,18 +263,18 @@ public sealed class AttentionKernelTests
     }
 
     [Theory]
-    [InlineData(AttentionMode.Bifurcated, 1)]
-    [InlineData(AttentionMode.Bifurcated, 16)]
-    [InlineData(AttentionMode.Repeated, 1)]
-    [InlineData(AttentionMode.Repeated, 16)]
-    public void A_decode_step_reads_the_bytes_the_traffic_law_states(AttentionMode mode, int planned)
+    [InlineData(AttentionMode.Bifurcated, 1, KvType.F16, 32 * 2)]
+    [InlineData(AttentionMode.Bifurcated, 16, KvType.Q8_0, 34)]
+    [InlineData(AttentionMode.Repeated, 1, KvType.F32, 32 * 4)]
+    [InlineData(AttentionMode.Repeated, 16, KvType.Q8_0, 34)]
+    public void A_decode_step_reads_the_bytes_the_traffic_law_states(AttentionMode mode, int planned, KvType type, int bytes)
     {
         foreach ((int context, int branches, int suffix) in ((int, int, int)[])[(600, 7, 33), (64, 1, 1), (0, 3, 5), (1030, 2, 600)])
         {
-            var shape = new Shape(4, 2, 8, KvType.F16);
+            var shape = new Shape(4, 2, 32, type);
             using var run = new ForestRun(Branches(context, branches, suffix), shape, new Way(Code.Best, mode, 2, planned));
             run.Attend();
-            long token = 2L * shape.KvHeads * shape.HeadDim * 2;
+            long token = 2L * shape.KvHeads * bytes;
             Assert.Equal(token * context * (mode == AttentionMode.Bifurcated ? 1 : branches), run.Kernel.SharedBytesRead);
             Assert.Equal(token * branches * suffix, run.Kernel.PrivateBytesRead);
             Assert.Equal(run.Kernel.SharedBytesRead, run.Kernel.BytesRead(0));
@@ -288,10 +295,13 @@ public sealed class AttentionKernelTests
         Assert.Equal(2L * 8 * 4 * 2, run.Kernel.PrivateBytesRead);
     }
 
-    [Fact]
-    public void A_steady_step_allocates_nothing()
+    [Theory]
+    [InlineData(8, KvType.F16)]
+    [InlineData(32, KvType.F16)]
+    [InlineData(32, KvType.Q8_0)]
+    public void A_steady_step_allocates_nothing(int headDim, KvType type)
     {
-        var shape = new Shape(4, 2, 8, KvType.F16);
+        var shape = new Shape(4, 2, headDim, type);
         Forest forest = Branches(600, 3, 20);
         using var run = new ForestRun(forest, shape, new Way(Code.Best, AttentionMode.Bifurcated, 1, 16));
         int[][] pages = [[.. Enumerable.Range(0, 38)], [38, 39], [40, 41], [42, 43]];
@@ -334,7 +344,9 @@ public sealed class AttentionKernelTests
     private static Shape RandomShape(Random random, int seed)
     {
         (int heads, int kvHeads) = s_heads[seed % s_heads.Length];
-        return new Shape(heads, kvHeads, s_headDims[random.Next(s_headDims.Length)], (KvType)random.Next(2));
+        int headDim = s_headDims[random.Next(s_headDims.Length)];
+        KvType[] types = [.. Enum.GetValues<KvType>().Where(type => headDim % type.HeadMultiple() == 0)];
+        return new Shape(heads, kvHeads, headDim, types[random.Next(types.Length)]);
     }
 
     private static Way RandomWay(Random random, Code code) => new(code, (AttentionMode)random.Next(2), 1 + random.Next(3), 1 + random.Next(20));

@@ -1,5 +1,6 @@
 using Coppice.Kernels.Attention;
 using Coppice.Kernels.Emitted;
+using Coppice.Kernels.Formats;
 
 namespace Coppice.Kernels.Tests.Attention;
 
@@ -160,6 +161,13 @@ public sealed class Forest
         float[] element = Random(stream, position, kind, shape.KvHeads * shape.HeadDim);
         if (shape.Type == KvType.F16)
             for (int i = 0; i < element.Length; i++) element[i] = (float)(Half)element[i];
+        if (shape.Type == KvType.Q8_0)
+        {
+            var blocks = new byte[TensorTypes.Bytes(TensorType.Q8_0, element.Length)];
+            BlockCodec.Encode(TensorType.Q8_0, element, blocks);
+            BlockCodec.Decode(TensorType.Q8_0, blocks, element);
+        }
+
         _elements.Add((shape, stream, position, kind), element);
         return element;
     }
