@@ -1,5 +1,7 @@
-// Matrix products against what the machine can do in the same minute.
+// Matrix products and attention against what the machine can do in the same minute.
 //   Coppice.KernelBench [type,type,...] [rows,rows,...] [threads] [path]
+//   Coppice.KernelBench attention [f16,f32,...] [1,32,r32,prefill,...] [tokens,...] [threads] [path] [heads/kvHeads x headDim]
+// where r32 is 32 rows that each read the context themselves.
 // Few rows are held against the rate at which memory can be read, many rows against integer or float arithmetic in registers, both
 // measured before each type.
 using System.Globalization;
@@ -9,6 +11,12 @@ using Coppice.Kernels.Formats;
 using Coppice.Kernels.Products;
 
 const int Inputs = 8192;
+if (args is ["attention", ..])
+{
+    AttentionBench.Run(args[1..]);
+    return;
+}
+
 string[] types = (args.Length > 0 ? args[0] : "q8_0,q4_0,q4_k,q6_k,f16").Split(',');
 int[] rowCounts = [.. (args.Length > 1 ? args[1] : "1,8,32,512").Split(',').Select(s => int.Parse(s, CultureInfo.InvariantCulture))];
 int threads = args.Length > 2 ? int.Parse(args[2], CultureInfo.InvariantCulture) : Environment.ProcessorCount;

@@ -1,3 +1,4 @@
+using Coppice.Kernels.Attention;
 using Coppice.Model;
 
 namespace Coppice.PeerBench;
@@ -17,8 +18,8 @@ internal sealed record EngineMemory(long WeightBytes, long KvBytesPerToken, int 
 {
     private const long Gibibyte = 1L << 30;
 
-    public EngineMemory(ModelConfig config, long weightBytes, int elementBytes)
-        : this(weightBytes, config.KvBytesPerToken(elementBytes), config.Heads, config.Vocabulary)
+    public EngineMemory(ModelConfig config, long weightBytes, KvType cache)
+        : this(weightBytes, config.KvBytesPerToken(cache), config.Heads, config.Vocabulary)
     {
     }
 

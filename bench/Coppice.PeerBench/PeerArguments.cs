@@ -28,7 +28,7 @@ internal sealed class PeerArguments
     private readonly Option<int> _threads = Number("--threads", "Threads of each engine.", Environment.ProcessorCount);
     private readonly Option<int> _tokens = Number("--tokens", "Tokens a sample gets in a round.", 16);
     private readonly Option<int> _repeats = Number("--repeats", "Rounds, in which the engines take turns; medians count.", 5);
-    private readonly Option<string> _cache = new("--cache") { Description = "How both store keys and values: f16 or f32.", DefaultValueFactory = _ => "f16" };
+    private readonly Option<string> _cache = new("--cache") { Description = "How both store keys and values: f16, f32 or q8_0, which llama.cpp has with flash attention alone.", DefaultValueFactory = _ => "f16" };
     private readonly Option<bool> _repeated = new("--repeated") { Description = "Measures Coppice's repeated attention too." };
     private readonly Option<string[]> _settings = Words("--settings", "llama.cpp's settings that take part; all if none is named.", "SETTING");
     private readonly Option<string?> _results = new("--results")
@@ -43,7 +43,7 @@ internal sealed class PeerArguments
 
     public PeerArguments()
     {
-        _cache.AcceptOnlyFromAmong("f16", "f32");
+        _cache.AcceptOnlyFromAmong("f16", "f32", "q8_0");
         _settings.AcceptOnlyFromAmong([.. LlamaCppSetting.All.Select(setting => setting.Name)]);
         Root = new RootCommand("Measures prefill and N continuations of one prompt by llama.cpp and Coppice, in turn, on the same file and threads.")
         {
@@ -68,6 +68,7 @@ internal sealed class PeerArguments
         IReadOnlyList<PeerRow> rows = [.. all.Where(row => only.Length == 0 || Array.Exists(only, row.IsMeant))];
         if (rows.Count == 0)
             throw new RequestRejectedException("--only", $"a part of a row's name, as in {all[0].Name}", $"'{string.Join("' '", only)}'");
+        KvType cache = Enum.Parse<KvType>(parsed.GetValue(_cache)!, ignoreCase: true);
         return new PeerRequest
         {
             AllRows = all,
@@ -79,8 +80,8 @@ internal sealed class PeerArguments
                 parsed.GetValue(_threads),
                 parsed.GetValue(_tokens),
                 parsed.GetValue(_repeats),
-                parsed.GetValue(_cache) == "f32" ? KvType.F32 : KvType.F16,
-                [.. LlamaCppSetting.All.Where(setting => chosen.Length == 0 || chosen.Contains(setting.Name, StringComparer.Ordinal))],
+                cache,
+                Settings(chosen, cache),
                 parsed.GetValue(_repeated) ? [AttentionMode.Bifurcated, AttentionMode.Repeated] : [AttentionMode.Bifurcated]),
             ResultFile = parsed.GetValue(_results),
             Fresh = parsed.GetValue(_fresh),
@@ -88,6 +89,14 @@ internal sealed class PeerArguments
             AsJson = parsed.GetValue(_json),
         };
     }
+
+    /// <summary>The settings named, or all; of those the ones that can store keys and values so.</summary>
+    private static IReadOnlyList<LlamaCppSetting> Settings(string[] chosen, KvType cache) =>
+    [
+        .. LlamaCppSetting.All
+            .Where(setting => chosen.Length == 0 || chosen.Contains(setting.Name, StringComparer.Ordinal))
+            .Where(setting => cache != KvType.Q8_0 || setting.FlashAttention),
+    ];
 
     private static IReadOnlyList<PeerRow> Rows(string name, int[] prompts, int[] samples) =>
         [.. prompts.SelectMany(prompt => samples.Select(count => (int?)count).Prepend(null).Select(count => new PeerRow(name, prompt, count)))];

@@ -53,7 +53,7 @@ internal sealed class PeerBenchmark(PeerProcedure procedure, WorkerTeam team, Ac
             var engines = new List<IBenchEngine>();
             try
             {
-                TensorType cacheType = procedure.Cache == KvType.F32 ? TensorType.F32 : TensorType.F16;
+                TensorType cacheType = Enum.Parse<TensorType>(procedure.Cache.ToString());
                 foreach (LlamaCppSetting setting in fitting) engines.Add(new LlamaCppEngine(rival, workload, setting, cacheType, pool));
                 foreach (AttentionMode mode in procedure.Modes) engines.Add(new CoppiceEngine(weights, workload, mode, procedure.Cache, team));
                 MeasureContext(engines, workload, context, row => finished(row with { Run = run, LeftOut = leftOut }));
@@ -69,7 +69,7 @@ internal sealed class PeerBenchmark(PeerProcedure procedure, WorkerTeam team, Ac
     {
         GgufFile file = GgufFile.Open(path);
         ModelConfig config = ModelConfig.FromGguf(file);
-        memory = new EngineMemory(config, file.DataBytes, procedure.Cache == KvType.F32 ? sizeof(float) : sizeof(ushort));
+        memory = new EngineMemory(config, file.DataBytes, procedure.Cache);
         return ModelWeights.Load(file, config, team);
     }
 

@@ -90,7 +90,7 @@ internal static class PeerCommand
             procedure.Threads,
             procedure.Tokens,
             procedure.Repeats,
-            procedure.Cache == KvType.F32 ? "f32" : "f16",
+            procedure.Cache.ToString().ToLowerInvariant(),
             string.Join(' ', procedure.Settings.Select(setting => setting.Name)));
     }
 

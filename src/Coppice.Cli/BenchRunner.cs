@@ -1,5 +1,5 @@
 // What a decode step reads of keys and values (Athiwaratkun et al. 2024, arXiv 2403.08845, section 4.1), with L layers, g KV heads
-// of width k, elements of e bytes, a context of m_c tokens, b samples of m_d tokens each:
+// of width k, elements of e bytes (Q8_0: 34/32), a context of m_c tokens, b samples of m_d tokens each:
 //
 //   bifurcated   2 L g k e (m_c + b m_d)
 //   repeated     2 L g k e  b (m_c + m_d)
@@ -61,7 +61,7 @@ internal sealed class BenchRunner(Engine engine, BenchPlan plan, AttentionMode m
     /// <summary>Bytes of keys and values that a step reads, mean over the steps.</summary>
     public static long BytesByFormula(ModelConfig model, KvType kv, AttentionMode mode, int promptTokens, int samples, int steps)
     {
-        long perToken = model.KvBytesPerToken(kv == KvType.F16 ? 2 : 4);
+        long perToken = model.KvBytesPerToken(kv);
         long contexts = mode == AttentionMode.Repeated ? samples : 1;
         // The bytes of a token are even, so that half of them is exact.
         return (perToken * contexts * promptTokens) + (perToken / 2 * samples * (steps + 1));

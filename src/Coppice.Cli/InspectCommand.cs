@@ -39,7 +39,8 @@ internal static class InspectCommand
         Row("context", report.Context);
         Row("window", report.Window);
         Row("rope base", report.RopeBase);
-        Row("KV cache", report.KvBytesPerTokenF16 is { } bytes ? $"{bytes.ToString(CultureInfo.InvariantCulture)} bytes a token at f16" : null);
+        string quantized = report.KvBytesPerTokenQ8_0 is { } fewer ? string.Create(CultureInfo.InvariantCulture, $", {fewer} at q8_0") : "";
+        Row("KV cache", report.KvBytesPerTokenF16 is { } bytes ? string.Create(CultureInfo.InvariantCulture, $"{bytes} bytes a token at f16{quantized}") : null);
         Row("vocabulary", $"{report.Vocabulary.Tokens} tokens, {report.Vocabulary.Family ?? "no family named"}"
             + (report.Vocabulary.PreTokenizer is { } pre ? $", words cut as {pre}" : ""));
         Row("chat template", report.HasChatTemplate ? report.ChatTemplate is null ? "yes" : "below" : "no");

@@ -1,3 +1,4 @@
+using Coppice.Kernels.Attention;
 using Coppice.ModelFiles;
 
 namespace Coppice.Cli;
@@ -43,6 +44,9 @@ internal sealed record InspectReport
 
     /// <summary>Bytes that one token's keys and values take in all layers as 16-bit floats.</summary>
     public long? KvBytesPerTokenF16 { get; init; }
+
+    /// <summary>The same in blocks of 32 elements of 8 bits under a scale; null as well where heads are not whole blocks.</summary>
+    public long? KvBytesPerTokenQ8_0 { get; init; }
 
     public required InspectVocabulary Vocabulary { get; init; }
 
@@ -90,7 +94,8 @@ internal sealed record InspectReport
             Context = Integer(metadata, $"{architecture}.context_length"),
             Window = Integer(metadata, $"{architecture}.attention.sliding_window"),
             RopeBase = metadata.TryGetFloat($"{architecture}.rope.freq_base", out float ropeBase) ? ropeBase : null,
-            KvBytesPerTokenF16 = KvBytes(layers, kvHeads, keyLength, valueLength),
+            KvBytesPerTokenF16 = KvBytes(KvType.F16, layers, kvHeads, keyLength, valueLength),
+            KvBytesPerTokenQ8_0 = KvBytes(KvType.Q8_0, layers, kvHeads, keyLength, valueLength),
             Vocabulary = InspectVocabulary.Of(metadata),
             HasChatTemplate = template is not null,
             ChatTemplate = withChatTemplate ? template : null,
@@ -105,10 +110,12 @@ internal sealed record InspectReport
     private static long? Integer(GgufMetadata metadata, string key) =>
         !metadata.IsArray(key) && metadata.TryGetLong(key, out long value) ? value : null;
 
-    private static long? KvBytes(long? layers, long? kvHeads, long? keyLength, long? valueLength)
+    private static long? KvBytes(KvType type, long? layers, long? kvHeads, long? keyLength, long? valueLength)
     {
         if (layers is null || kvHeads is null || keyLength is null || valueLength is null) return null;
-        Int128 bytes = (Int128)layers.Value * kvHeads.Value * ((Int128)keyLength.Value + valueLength.Value) * sizeof(ushort);
+        int multiple = type == KvType.F16 ? 1 : type.HeadMultiple();
+        if (keyLength % multiple != 0 || valueLength % multiple != 0) return null;
+        Int128 bytes = (Int128)layers.Value * kvHeads.Value * ((Int128)keyLength.Value + valueLength.Value) / multiple * type.Bytes(multiple);
         return bytes >= 0 && bytes <= long.MaxValue ? (long)bytes : null;
     }
 }

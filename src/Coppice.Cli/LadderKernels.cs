@@ -174,7 +174,7 @@ internal sealed class LadderKernels : IDisposable
     }
 
     private void AddKvWrite(int layer, int width) =>
-        AddElementwise("key and value write", 2L * _step.Rows * width * (sizeof(float) + _model.Kv.ElementBytes), () =>
+        AddElementwise("key and value write", 2L * _step.Rows * ((width * sizeof(float)) + _model.Kv.Type.Bytes(width)), () =>
         {
             for (int row = 0; row < _step.Rows; row++)
                 _model.Kv.Write(_model.KernelPath, layer, _rows.Pages[row], _rows.Slots[row], _k.Slice(row * width, width), _v.Slice(row * width, width));

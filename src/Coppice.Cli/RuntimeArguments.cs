@@ -12,7 +12,7 @@ internal sealed class RuntimeArguments
     private readonly Option<int?> _threads = OptionParsers.Number("--threads", "Threads to compute with; all cores if not given.", 1, 1024);
 
     private readonly Option<KvType> _kv = OptionParsers.Choice(
-        "--kv", "How keys and values are stored", ("f16", KvType.F16), ("f32", KvType.F32));
+        "--kv", "How keys and values are stored", ("f16", KvType.F16), ("f32", KvType.F32), ("q8_0", KvType.Q8_0));
 
     private readonly Option<WeightStorage> _weights = OptionParsers.Choice(
         WeightsName, "Whether weights are repacked at load, for speed, or used from the mapped file, which must then not change",

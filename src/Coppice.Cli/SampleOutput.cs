@@ -70,7 +70,7 @@ internal sealed class SampleOutput(Engine engine, EngineOptions options, Generat
     private SampleMemory Memory()
     {
         if (run.Result is { Memory: var memory }) return new(memory.ContextBytes, memory.BranchBytes, PeakMemory.Bytes());
-        long page = KvStore.PageTokens * engine.Model.KvBytesPerToken(options.KvType == KvType.F16 ? 2 : 4);
+        long page = KvStore.PageTokens * engine.Model.KvBytesPerToken(options.KvType);
         long branchPages = run.Ranked(request.Ranking).Sum(sample => (long)EngineLoading.Pages(Math.Max(0, sample.TokenIds.Count - 1)));
         return new(EngineLoading.Pages(request.PromptTokens!.Count) * page, branchPages * page, PeakMemory.Bytes());
     }

@@ -7,6 +7,7 @@ public sealed class BenchTests
     [Theory]
     [InlineData("tiny:q8_0", "f16")]
     [InlineData("tiny:q8_0", "f32")]
+    [InlineData("tiny:q8_0", "q8_0")]
     [InlineData("tiny-starcoder:q4_0", "f16")]
     public async Task Counted_bytes_equal_the_formula(string model, string kv)
     {
@@ -25,7 +26,7 @@ public sealed class BenchTests
         Assert.All(rows, row => Assert.Equal(row.KvBytesFormula, row.KvBytesReadPerStep));
         Assert.All(rows, row => Assert.True(row.MsPerStep > 0 && row.PrefillTokensPerSecond > 0 && row.DecodeTokensPerSecond > 0));
         // A row written out: layers x KV heads x width x keys and values, of a prompt of 70 and 4 samples of 1, 2 and 3 tokens.
-        int token = (model.StartsWith("tiny:", StringComparison.Ordinal) ? 2 * 2 * 64 * 2 : 2 * 1 * 64 * 2) * (kv == "f16" ? 2 : 4);
+        int token = (model.StartsWith("tiny:", StringComparison.Ordinal) ? 2 * 2 * 2 : 2 * 1 * 2) * (kv switch { "f16" => 64 * 2, "f32" => 64 * 4, _ => 2 * 34 });
         Assert.Equal(token * (70 + (4 * 2)), Row("bifurcated").KvBytesFormula);
         Assert.Equal(token * 4 * (70 + 2), Row("repeated").KvBytesFormula);
 

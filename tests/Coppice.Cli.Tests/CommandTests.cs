@@ -52,6 +52,7 @@ public sealed class CommandTests
         Assert.False(root.GetProperty("has_chat_template").GetBoolean());
         // 2 layers x 2 KV heads x (128 + 128) elements x 2 bytes.
         Assert.Equal(2 * 2 * 256 * 2, root.GetProperty("kv_bytes_per_token_f16").GetInt64());
+        Assert.Equal(2 * 2 * 256 / 32 * 34, root.GetProperty("kv_bytes_per_token_q8_0").GetInt64());
         JsonElement[] tensors = [.. root.GetProperty("tensors").EnumerateArray()];
         Assert.Equal(root.GetProperty("tensor_bytes").GetInt64(), tensors.Sum(tensor => tensor.GetProperty("bytes").GetInt64()));
         Assert.Equal(

@@ -14,8 +14,9 @@ internal static class OracleComparison
     /// <param name="path">A GGUF file.</param>
     /// <param name="tokens">Token ids, at positions 0, 1, ...</param>
     /// <param name="threads">Threads llama.cpp uses.</param>
+    /// <param name="cache">How it stores keys and values; a quantized type goes with its flash attention alone.</param>
     /// <returns>Logits [tokens][vocabulary].</returns>
-    public static float[][] Logits(string path, ReadOnlySpan<int> tokens, int threads = 2)
+    public static float[][] Logits(string path, ReadOnlySpan<int> tokens, int threads = 2, TensorType cache = TensorType.F32)
     {
         using LlamaCppModel model = LlamaCppModel.Load(path, new LlamaCppModelOptions { Repack = false });
         using var context = new LlamaCppContext(model, new LlamaCppContextOptions
@@ -24,8 +25,9 @@ internal static class OracleComparison
             BatchTokens = tokens.Length,
             MicroBatchTokens = Math.Min(tokens.Length, 512),
             Threads = threads,
-            KeyType = TensorType.F32,
-            ValueType = TensorType.F32,
+            FlashAttention = TensorTypes.BlockSize(cache) > 1,
+            KeyType = cache,
+            ValueType = cache,
         });
         int[] positions = [.. Enumerable.Range(0, tokens.Length)];
         bool[] outputs = new bool[tokens.Length];

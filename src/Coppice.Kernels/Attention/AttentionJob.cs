@@ -5,13 +5,19 @@ internal unsafe struct AttentionJob
 {
     public KernelPath Path;
     public KvType Type;
-    public int Heads, KvHeads, HeadsPerGroup, HeadDim, ElementBytes, Window;
+    public int Heads, KvHeads, HeadsPerGroup, HeadDim, Window;
     public float Scale, SoftCap;
 
     /// <summary>The layer's pages: head h, page p at h * HeadBytes + p * BlockBytes.</summary>
     public byte* Pages;
 
     public long HeadBytes, BlockBytes;
+
+    /// <summary>Bytes of one token's keys and values of one head.</summary>
+    public long TokenBytes;
+
+    /// <summary>Emitted products, or null: see <see cref="Emitted.EmittedAttention"/>.</summary>
+    public nint* Functions;
 
     /// <summary>[rows, heads, headDim].</summary>
     public float* Queries, Output;

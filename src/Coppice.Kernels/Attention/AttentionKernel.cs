@@ -1,3 +1,5 @@
+using Coppice.Kernels.Emitted;
+
 namespace Coppice.Kernels.Attention;
 
 /// <summary>
@@ -15,6 +17,7 @@ public sealed unsafe class AttentionKernel : IDisposable
     private readonly WorkerTeam _team;
     private readonly KernelPath _path;
     private readonly int _heads;
+    private readonly EmittedAttention? _code;
     private readonly AlignedBuffer<AttentionScratch> _workers;
     private AlignedBuffer<float> _scratch = new(0);
     private AlignedBuffer<float> _partials = new(0);
@@ -27,12 +30,18 @@ public sealed unsafe class AttentionKernel : IDisposable
     /// <param name="team">The threads that run it.</param>
     /// <param name="path">The instruction set.</param>
     public AttentionKernel(KvStore store, int heads, WorkerTeam team, KernelPath path)
+        : this(store, heads, team, path, path == KernelPath.Avx512 && store is not null ? EmittedAttention.Of(store.Layout) : null)
+    {
+    }
+
+    /// <summary>Makes a kernel that uses some emitted code, or none.</summary>
+    internal AttentionKernel(KvStore store, int heads, WorkerTeam team, KernelPath path, EmittedAttention? code)
     {
         ArgumentNullException.ThrowIfNull(store);
         ArgumentNullException.ThrowIfNull(team);
         ArgumentOutOfRangeException.ThrowIfLessThan(heads, 1);
         if (heads % store.KvHeads != 0) throw new ArgumentException($"expected a multiple of {store.KvHeads} KV heads, found {heads}", nameof(heads));
-        (_store, _heads, _team, _path) = (store, heads, team, path);
+        (_store, _heads, _team, _path, _code) = (store, heads, team, path, code);
         _workers = new AlignedBuffer<AttentionScratch>(team.Threads);
     }
 
@@ -88,7 +97,8 @@ public sealed unsafe class AttentionKernel : IDisposable
             {
                 Path = _path, Type = _store.Type,
                 Heads = _heads, KvHeads = _store.KvHeads, HeadsPerGroup = plan.HeadsPerGroup, HeadDim = _store.HeadDim,
-                ElementBytes = _store.ElementBytes, Window = options.Window, Scale = options.Scale, SoftCap = options.SoftCap,
+                TokenBytes = _store.BlockBytes / KvStore.PageTokens, Functions = _code == null ? null : _code.Functions,
+                Window = options.Window, Scale = options.Scale, SoftCap = options.SoftCap,
                 Pages = _store.Block(layer, 0, 0), BlockBytes = _store.BlockBytes, HeadBytes = _store.BlockBytes * _store.PageCount,
                 Queries = q, Output = o,
                 Partials = _partials.Pointer, PartialSums = _partials.Pointer + (long)plan.SlotCount * _heads * _store.HeadDim,

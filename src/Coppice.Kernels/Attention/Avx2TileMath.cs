@@ -31,6 +31,12 @@ internal readonly unsafe struct Avx2TileMath : ITileMath
             return;
         }
 
+        if (type == KvType.Q8_0)
+        {
+            KvBlocks.LoadKeys256(page, headDim, low, high, tile);
+            return;
+        }
+
         for (int d = 0; d < headDim; d++)
         {
             (Vector256.Load((int*)page + d * Pair) & low).AsSingle().Store(tile + d * Stride);
@@ -43,6 +49,12 @@ internal readonly unsafe struct Avx2TileMath : ITileMath
         if (type == KvType.F32)
         {
             Buffer.MemoryCopy(page, tile, count * sizeof(float), count * sizeof(float));
+            return;
+        }
+
+        if (type == KvType.Q8_0)
+        {
+            KvBlocks.LoadValues256(page, count, tile);
             return;
         }
 

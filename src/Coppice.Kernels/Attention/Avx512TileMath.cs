@@ -29,6 +29,12 @@ internal readonly unsafe struct Avx512TileMath : ITileMath
             return;
         }
 
+        if (type == KvType.Q8_0)
+        {
+            KvBlocks.LoadKeys512(page, headDim, mask, tile);
+            return;
+        }
+
         for (int d = 0; d < headDim; d++) (Vector512.Load((int*)page + d * Lanes) & mask).AsSingle().Store(tile + d * Stride);
     }
 
@@ -37,6 +43,12 @@ internal readonly unsafe struct Avx512TileMath : ITileMath
         if (type == KvType.F32)
         {
             Buffer.MemoryCopy(page, tile, count * sizeof(float), count * sizeof(float));
+            return;
+        }
+
+        if (type == KvType.Q8_0)
+        {
+            KvBlocks.LoadValues512(page, count, tile);
             return;
         }
 

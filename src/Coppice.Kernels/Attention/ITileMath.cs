@@ -8,7 +8,7 @@ internal unsafe interface ITileMath
 {
     /// <summary>Widens a page's keys into 16 columns of a tile; columns from <paramref name="tokens"/> on become zero.</summary>
     /// <param name="type">How the page's elements are stored.</param>
-    /// <param name="page">[headDim, 16].</param>
+    /// <param name="page">[headDim, 16], as <see cref="KvLayout"/> places them.</param>
     /// <param name="headDim">Elements of a head.</param>
     /// <param name="tokens">Tokens of the page that exist, in [1, 16].</param>
     /// <param name="tile">[headDim, 64] at the page's first column.</param>
@@ -16,8 +16,8 @@ internal unsafe interface ITileMath
 
     /// <summary>Widens values: as many elements as the existing tokens have, and no more.</summary>
     /// <param name="type">How the elements are stored.</param>
-    /// <param name="page">[count].</param>
-    /// <param name="count">A multiple of 8.</param>
+    /// <param name="page">[count], as <see cref="KvLayout"/> places them.</param>
+    /// <param name="count">A multiple of 8 (Q8_0: 32).</param>
     /// <param name="tile">[count].</param>
     static abstract void LoadValues(KvType type, byte* page, int count, float* tile);
 

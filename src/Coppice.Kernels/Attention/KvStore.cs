@@ -2,19 +2,10 @@ using System.Runtime.InteropServices;
 
 namespace Coppice.Kernels.Attention;
 
-/// <summary>How a key or value element is stored.</summary>
-public enum KvType
-{
-    /// <summary>16-bit float; what is out of its range is stored as its largest finite value.</summary>
-    F16,
-
-    /// <summary>32-bit float.</summary>
-    F32,
-}
-
 /// <summary>
 /// Memory of all KV pages of a model. Page p holds 16 consecutive tokens of one segment, for all layers and KV heads:
 /// <code>[layer][kvHead][page][ keys: headDim x 16 tokens | values: 16 tokens x headDim ]</code>
+/// (<see cref="KvLayout"/> has the bytes.)
 /// Keys are transposed so that a score kernel has positions in its lanes; a head's pages lie one after another, so that pages
 /// taken in order are read as one stream. Nothing is zeroed: what was never written is never used, since readers bound their
 /// loops by the tokens they know to exist (zero times a stale NaN would be NaN).
@@ -29,7 +20,7 @@ public sealed unsafe class KvStore : IDisposable
     /// <summary>Takes the memory; the operating system commits it as pages are first written.</summary>
     /// <param name="layers">Layers of the model.</param>
     /// <param name="kvHeads">Key/value heads of a layer.</param>
-    /// <param name="headDim">Elements of a head, a multiple of 8, at most 256.</param>
+    /// <param name="headDim">Elements of a head, a multiple of 8 (Q8_0: 32), at most 256.</param>
     /// <param name="type">How elements are stored.</param>
     /// <param name="pageCount">Pages of 16 tokens.</param>
     /// <exception cref="OutOfMemoryException">The memory is not to be had.</exception>
@@ -38,15 +29,16 @@ public sealed unsafe class KvStore : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(layers, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(kvHeads, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(pageCount, 1);
-        if (headDim is < 8 or > AttentionKernel.MaxHeadDim || headDim % 8 != 0)
-            throw new ArgumentOutOfRangeException(nameof(headDim), headDim, "expected a multiple of 8 from 8 to 256");
+        int multiple = type.HeadMultiple();
+        if (headDim < multiple || headDim > AttentionKernel.MaxHeadDim || headDim % multiple != 0)
+            throw new ArgumentOutOfRangeException(nameof(headDim), headDim, $"{type}: expected a multiple of {multiple} up to {AttentionKernel.MaxHeadDim}");
         Layers = layers;
         KvHeads = kvHeads;
         HeadDim = headDim;
         Type = type;
         PageCount = pageCount;
-        ElementBytes = type == KvType.F16 ? sizeof(ushort) : sizeof(float);
-        BlockBytes = 2L * PageTokens * headDim * ElementBytes;
+        Layout = new KvLayout(type, headDim);
+        BlockBytes = 2L * Layout.HalfPageBytes;
         _memory = AlignedBuffer<byte>.Uninitialized(checked(PageBytes * pageCount));
     }
 
@@ -65,17 +57,17 @@ public sealed unsafe class KvStore : IDisposable
     /// <summary>Number of pages.</summary>
     public int PageCount { get; }
 
-    /// <summary>Bytes of one element.</summary>
-    public int ElementBytes { get; }
-
     /// <summary>Bytes of one token's keys and values, all layers.</summary>
-    public long BytesPerToken => 2L * Layers * KvHeads * HeadDim * ElementBytes;
+    public long BytesPerToken => 2L * Layers * KvHeads * Layout.ValueRowBytes;
 
     /// <summary>Bytes of one page, all layers.</summary>
     public long PageBytes => BytesPerToken * PageTokens;
 
     /// <summary>Bytes of one page of one head of one layer: keys, then values.</summary>
     internal long BlockBytes { get; }
+
+    /// <summary>Where elements lie in it.</summary>
+    internal KvLayout Layout { get; }
 
     /// <summary>Writes one token's keys and values of one layer.</summary>
     /// <param name="path">Instruction set of the conversion.</param>
@@ -97,7 +89,8 @@ public sealed unsafe class KvStore : IDisposable
             ReadOnlySpan<float> headValues = values.Slice(head * HeadDim, HeadDim);
             byte* block = Block(layer, head, page);
             if (Type == KvType.F32) WriteHead((float*)block, slot, headKeys, headValues);
-            else WriteHead(path, (ushort*)block, slot, headKeys, headValues);
+            else if (Type == KvType.F16) WriteHead(path, (ushort*)block, slot, headKeys, headValues);
+            else WriteHead(block, slot, headKeys, headValues);
         }
     }
 
@@ -122,6 +115,12 @@ public sealed unsafe class KvStore : IDisposable
     {
         for (int d = 0; d < keys.Length; d++) block[d * PageTokens + slot] = keys[d];
         values.CopyTo(new Span<float>(block + (PageTokens + slot) * HeadDim, HeadDim));
+    }
+
+    private void WriteHead(byte* block, int slot, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)
+    {
+        KvBlocks.QuantizeKeys(keys, block, slot);
+        KvBlocks.Quantize(values, block + Layout.HalfPageBytes + slot * Layout.ValueRowBytes);
     }
 
     private void WriteHead(KernelPath path, ushort* block, int slot, ReadOnlySpan<float> keys, ReadOnlySpan<float> values)

@@ -10,13 +10,13 @@ internal readonly unsafe struct ScalarTileMath : ITileMath
         for (int d = 0; d < headDim; d++)
         {
             for (int t = 0; t < KvStore.PageTokens; t++)
-                tile[d * AttentionPlan.TileTokens + t] = t < tokens ? Load(type, page, d * KvStore.PageTokens + t) : 0f;
+                tile[d * AttentionPlan.TileTokens + t] = t < tokens ? LoadKey(type, page, d, t) : 0f;
         }
     }
 
     public static void LoadValues(KvType type, byte* page, int count, float* tile)
     {
-        for (int i = 0; i < count; i++) tile[i] = Load(type, page, i);
+        for (int i = 0; i < count; i++) tile[i] = type == KvType.Q8_0 ? KvBlocks.Value(page, i) : Load(type, page, i);
     }
 
     public static void Multiply(in Panel panel)
@@ -85,6 +85,9 @@ internal readonly unsafe struct ScalarTileMath : ITileMath
         block.Max[row] = float.IsNaN(sum) ? sum : max;
         return rescale;
     }
+
+    private static float LoadKey(KvType type, byte* page, int d, int token) =>
+        type == KvType.Q8_0 ? KvBlocks.Key(page, d, token) : Load(type, page, d * KvStore.PageTokens + token);
 
     private static float Load(KvType type, byte* page, int index) =>
         type == KvType.F16 ? HalfLanes.Widen(((ushort*)page)[index]) : ((float*)page)[index];

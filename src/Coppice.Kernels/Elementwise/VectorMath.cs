@@ -15,22 +15,22 @@ namespace Coppice.Kernels.Elementwise;
 /// </summary>
 internal static class VectorMath
 {
-    private const float ExpLow = -104f;
-    private const float ExpHigh = 89f;
-    private const float Log2E = 1.44269504088896341f;
-    private const float Ln2High = 0.693359375f;
-    private const float Ln2Low = -2.12194440e-4f;
+    internal const float ExpLow = -104f;
+    internal const float ExpHigh = 89f;
+    internal const float Log2E = 1.44269504088896341f;
+    internal const float Ln2High = 0.693359375f;
+    internal const float Ln2Low = -2.12194440e-4f;
 
     // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the low bits of the mantissa.
-    private const float RoundMagic = 12582912f;
+    internal const float RoundMagic = 12582912f;
     private const int RoundMagicBits = 0x4B400000;
 
-    private const float E0 = 1.9875691500e-4f;
-    private const float E1 = 1.3981999507e-3f;
-    private const float E2 = 8.3334519073e-3f;
-    private const float E3 = 4.1665795894e-2f;
-    private const float E4 = 1.6666665459e-1f;
-    private const float E5 = 5.0000001201e-1f;
+    internal const float E0 = 1.9875691500e-4f;
+    internal const float E1 = 1.3981999507e-3f;
+    internal const float E2 = 8.3334519073e-3f;
+    internal const float E3 = 4.1665795894e-2f;
+    internal const float E4 = 1.6666665459e-1f;
+    internal const float E5 = 5.0000001201e-1f;
 
     // tanh(x) = x + x^3 q(x^2) below this bound, 1 - 2 / (exp(2x) + 1) above.
     private const float TanhBound = 0.625f;

@@ -36,6 +36,7 @@ public sealed class Engine : IDisposable
             ? Math.Min(options.ContextLength ?? natural, model.ContextLength)
             : options.ContextLength ?? natural;
         CheckBranches(model, options);
+        CheckHeads(model, options.KvType);
         try
         {
             _kv = new KvStore(model.Layers, model.KvHeads, model.HeadDim, options.KvType, PagesToTake(model, options));
@@ -291,13 +292,20 @@ public sealed class Engine : IDisposable
         RequestRejectedException.CheckRange("MaxBranches + PrefillChunk", options.MaxBranches + options.PrefillChunk, 1, int.MaxValue / widestRow);
     }
 
+    private static void CheckHeads(ModelConfig model, KvType type)
+    {
+        int multiple = type.HeadMultiple();
+        if (model.HeadDim % multiple != 0)
+            throw new RequestRejectedException($"keys and values as {type}", $"heads of a multiple of {multiple} elements", $"{model.HeadDim}");
+    }
+
     private static int PagesToTake(ModelConfig model, EngineOptions options)
     {
         long tokens = options.KvTokens ?? DefaultKvTokens;
         if (options.KvTokens is null)
         {
             long half = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
-            tokens = Math.Clamp(half / model.KvBytesPerToken(options.KvType == KvType.F16 ? 2 : 4), 256, tokens);
+            tokens = Math.Clamp(half / model.KvBytesPerToken(options.KvType), 256, tokens);
         }
 
         return Segment.PagesFor(checked((int)tokens));

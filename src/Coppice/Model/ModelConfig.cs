@@ -1,4 +1,5 @@
 using System.Globalization;
+using Coppice.Kernels.Attention;
 using Coppice.ModelFiles;
 
 namespace Coppice.Model;
@@ -70,8 +71,8 @@ public sealed record ModelConfig
     public int HeadsPerGroup => Heads / KvHeads;
 
     /// <summary>Bytes of keys and values a token takes in all layers.</summary>
-    /// <param name="elementBytes">2 for F16, 4 for F32.</param>
-    public long KvBytesPerToken(int elementBytes) => 2L * Layers * KvHeads * HeadDim * elementBytes;
+    /// <param name="type">How they are stored.</param>
+    public long KvBytesPerToken(KvType type) => 2L * Layers * KvHeads * type.Bytes(HeadDim);
 
     /// <summary>Reads the configuration of a file.</summary>
     /// <exception cref="ModelFormatException">The architecture is not supported, a key is missing or out of range.</exception>

@@ -19,8 +19,8 @@ public sealed class AttentionKernelTests
             Shape shape = RandomShape(random, seed);
             Forest forest = RandomForest(random, levels: 1 + seed % 3, most: seed < 3 ? 33 : 5);
             double[] expected = forest.Define(shape);
-            foreach (KernelPath path in KernelPaths.Available)
-                AssertClose(expected, forest.Compute(shape, RandomWay(random, path)), $"seed {seed} {path}");
+            foreach (Code code in Code.Available)
+                AssertClose(expected, forest.Compute(shape, RandomWay(random, code)), $"seed {seed} {code}");
         }
     }
 
@@ -34,10 +34,11 @@ public sealed class AttentionKernelTests
     {
         foreach (KvType type in Enum.GetValues<KvType>())
         {
+            if (headDim % type.HeadMultiple() != 0) continue;
             var shape = new Shape(2, 1, headDim, type);
             Forest forest = Branches(100, 3, 17);
             double[] expected = forest.Define(shape);
-            foreach (KernelPath path in KernelPaths.Available) AssertClose(expected, forest.Compute(shape, new Way(path)), $"{path} {type}");
+            foreach (Code code in Code.Available) AssertClose(expected, forest.Compute(shape, new Way(code)), $"{code} {type}");
         }
     }
 
@@ -49,11 +50,11 @@ public sealed class AttentionKernelTests
             var random = new Random(seed);
             Shape shape = RandomShape(random, seed);
             Forest forest = RandomForest(random, levels: 1 + seed % 3, most: 4);
-            float[] expected = forest.Compute(shape, new Way(KernelPath.Scalar));
-            foreach (KernelPath path in KernelPaths.Available)
+            float[] expected = forest.Compute(shape, new Way(Code.Scalar));
+            foreach (Code code in Code.Available)
                 foreach (AttentionMode mode in Enum.GetValues<AttentionMode>())
                     foreach ((int threads, int planned) in ((int, int)[])[(1, 1), (3, 3), (2, 40)])
-                        AssertSameBits(expected, forest.Compute(shape, new Way(path, mode, threads, planned)), $"seed {seed} {path} {mode} {threads}");
+                        AssertSameBits(expected, forest.Compute(shape, new Way(code, mode, threads, planned)), $"seed {seed} {code} {mode} {threads}");
             AssertRowsAloneGiveTheSameBits(forest, shape, expected);
         }
     }
@@ -63,17 +64,20 @@ public sealed class AttentionKernelTests
     [InlineData(1000, 0)]
     [InlineData(30, 0)]
     [InlineData(530, 5)]
-    public void Bits_of_long_contexts_do_not_depend_on_how_spans_are_dealt_out(int window, float softCap)
+    [InlineData(0, 0, 32, KvType.F16)]
+    [InlineData(70, 0, 32, KvType.Q8_0)]
+    [InlineData(0, 0, 64, KvType.Q8_0)]
+    public void Bits_of_long_contexts_do_not_depend_on_how_spans_are_dealt_out(int window, float softCap, int headDim = 8, KvType type = KvType.F16)
     {
-        var shape = new Shape(4, 1, 8, KvType.F16);
+        var shape = new Shape(4, 1, headDim, type);
         Forest forest = Branches(1100, 3, 530);
-        float[] expected = forest.Compute(shape, new Way(KernelPath.Scalar), softCap, window);
+        float[] expected = forest.Compute(shape, new Way(Code.Scalar), softCap, window);
         AssertClose(forest.Define(shape, softCap, window), expected, "definition");
-        foreach (KernelPath path in KernelPaths.Available)
+        foreach (Code code in Code.Available)
         {
             foreach (AttentionMode mode in Enum.GetValues<AttentionMode>())
                 foreach (int planned in (int[])[1, 2, 3, 8, 1000])
-                    AssertSameBits(expected, forest.Compute(shape, new Way(path, mode, 2, planned), softCap, window), $"{path} {mode} {planned}");
+                    AssertSameBits(expected, forest.Compute(shape, new Way(code, mode, 2, planned), softCap, window), $"{code} {mode} {planned}");
         }
     }
 
@@ -83,14 +87,14 @@ public sealed class AttentionKernelTests
         var shape = new Shape(4, 2, 16, KvType.F16);
         const int Prompt = 640 + 17;
         Forest whole = Cut([Prompt]);
-        float[] expected = whole.Compute(shape, new Way(KernelPath.Scalar));
+        float[] expected = whole.Compute(shape, new Way(Code.Scalar));
         AssertClose(whole.Define(shape), expected, "definition");
         foreach (int[] cuts in (int[][])[[64, Prompt - 64], [0, 128, 0, Prompt - 128], [512, Prompt - 512], [576, Prompt - 576], [64, 64, 192, 320, 17]])
         {
-            foreach (KernelPath path in KernelPaths.Available)
+            foreach (Code code in Code.Available)
             {
                 foreach (int planned in (int[])[1, 16])
-                    AssertSameBits(expected, Cut(cuts).Compute(shape, new Way(path, PlannedThreads: planned)), $"{path} {string.Join(' ', cuts)}");
+                    AssertSameBits(expected, Cut(cuts).Compute(shape, new Way(code, PlannedThreads: planned)), $"{code} {string.Join(' ', cuts)}");
             }
         }
 
@@ -117,24 +121,27 @@ public sealed class AttentionKernelTests
             for (int b = 0; b < 2; b++) forest.AddRows(forest.Add(question, 10 * q + 20 + b, 1 + q, isPrivate: true), 1);
         }
 
-        float[] expected = forest.Compute(shape, new Way(KernelPath.Scalar));
+        float[] expected = forest.Compute(shape, new Way(Code.Scalar));
         AssertClose(forest.Define(shape), expected, "definition");
-        foreach (KernelPath path in KernelPaths.Available)
+        foreach (Code code in Code.Available)
             foreach (int planned in (int[])[1, 2, 30])
-                AssertSameBits(expected, forest.Compute(shape, new Way(path, PlannedThreads: planned)), $"{path} {planned}");
+                AssertSameBits(expected, forest.Compute(shape, new Way(code, PlannedThreads: planned)), $"{code} {planned}");
         AssertRowsAloneGiveTheSameBits(forest, shape, expected);
     }
 
     [Theory]
     [InlineData(0)]
     [InlineData(20)]
-    public void Bits_do_not_depend_on_how_a_prompt_is_prefilled(int window)
+    [InlineData(0, 32, KvType.F16)]
+    [InlineData(20, 32, KvType.F32)]
+    [InlineData(0, 32, KvType.Q8_0)]
+    public void Bits_do_not_depend_on_how_a_prompt_is_prefilled(int window, int headDim = 8, KvType type = KvType.F16)
     {
-        var shape = new Shape(4, 2, 8, KvType.F16);
+        var shape = new Shape(4, 2, headDim, type);
         const int System = 128, Prompt = 200;
-        float[] expected = Prefill(0, Prompt).Compute(shape, new Way(KernelPath.Scalar), window: window);
+        float[] expected = Prefill(0, Prompt).Compute(shape, new Way(Code.Scalar), window: window);
         AssertClose(Prefill(0, Prompt).Define(shape, window: window), expected, "definition");
-        foreach (KernelPath path in KernelPaths.Available)
+        foreach (Code code in Code.Available)
         {
             foreach (int[] ends in (int[][])[[Prompt], [64, Prompt], [1, 3, 70, 71, Prompt]])
             {
@@ -142,11 +149,11 @@ public sealed class AttentionKernelTests
                 int done = 0;
                 foreach (int end in ends)
                 {
-                    chunks.AddRange(Prefill(done, end).Compute(shape, new Way(path, Threads: 2, PlannedThreads: 2), window: window));
+                    chunks.AddRange(Prefill(done, end).Compute(shape, new Way(code, Threads: 2, PlannedThreads: 2), window: window));
                     done = end;
                 }
 
-                AssertSameBits(expected, [.. chunks], $"{path} {string.Join(' ', ends)}");
+                AssertSameBits(expected, [.. chunks], $"{code} {string.Join(' ', ends)}");
             }
         }
 
@@ -170,10 +177,10 @@ public sealed class AttentionKernelTests
         forest.AddRows(forest.Add(system, 11, 4, isPrivate: true), 2);
         int other = forest.Add(-1, 3, 20);
         forest.AddRows(forest.Add(other, 12, 1, isPrivate: true), 1);
-        float[] expected = forest.Compute(shape, new Way(KernelPath.Scalar));
+        float[] expected = forest.Compute(shape, new Way(Code.Scalar));
         AssertClose(forest.Define(shape), expected, "definition");
-        foreach (KernelPath path in KernelPaths.Available)
-            AssertSameBits(expected, forest.Compute(shape, new Way(path, AttentionMode.Bifurcated, 3, 8)), $"{path}");
+        foreach (Code code in Code.Available)
+            AssertSameBits(expected, forest.Compute(shape, new Way(code, AttentionMode.Bifurcated, 3, 8)), $"{code}");
         AssertRowsAloneGiveTheSameBits(forest, shape, expected);
     }
 
@@ -191,15 +198,15 @@ public sealed class AttentionKernelTests
         }
 
         foreach (float gain in (float[])[0.01f, 1f, 6f])
-            foreach (KernelPath path in KernelPaths.Available)
-                AssertClose(Tree(gain).Define(shape), Tree(gain).Compute(shape, new Way(path, PlannedThreads: 8)), $"{path} {gain}");
+            foreach (Code code in Code.Available)
+                AssertClose(Tree(gain).Define(shape), Tree(gain).Compute(shape, new Way(code, PlannedThreads: 8)), $"{code} {gain}");
     }
 
     [Fact]
     public void Empty_segments_change_nothing_and_a_row_that_sees_nothing_is_zero()
     {
         var shape = new Shape(2, 1, 8, KvType.F16);
-        foreach (KernelPath path in KernelPaths.Available)
+        foreach (Code code in Code.Available)
         {
             var forest = new Forest();
             int root = forest.Add(-1, 1, 0);
@@ -208,9 +215,9 @@ public sealed class AttentionKernelTests
             forest.AddRow(forest.Add(middle, 4, 7, isPrivate: true), 6);
             foreach (int planned in (int[])[1, 9])
             {
-                float[] output = forest.Compute(shape, new Way(path, PlannedThreads: planned));
+                float[] output = forest.Compute(shape, new Way(code, PlannedThreads: planned));
                 Assert.All(output.Take(shape.Heads * shape.HeadDim), v => Assert.Equal(0f, v));
-                AssertClose(forest.Define(shape), output, $"{path}");
+                AssertClose(forest.Define(shape), output, $"{code}");
             }
         }
     }
@@ -229,10 +236,10 @@ public sealed class AttentionKernelTests
         int context = forest.Add(-1, 1, 150);
         for (int b = 0; b < 5; b++) forest.AddRows(forest.Add(context, 10 + b, 1 + 15 * b, isPrivate: true), 1 + b % 3);
         double[] expected = forest.Define(shape, softCap, window);
-        float[] scalar = forest.Compute(shape, new Way(KernelPath.Scalar), softCap, window);
+        float[] scalar = forest.Compute(shape, new Way(Code.Scalar), softCap, window);
         AssertClose(expected, scalar, "scalar");
-        foreach (KernelPath path in KernelPaths.Available)
-            AssertSameBits(scalar, forest.Compute(shape, new Way(path, PlannedThreads: 6), softCap, window), $"{path}");
+        foreach (Code code in Code.Available)
+            AssertSameBits(scalar, forest.Compute(shape, new Way(code, PlannedThreads: 6), softCap, window), $"{code}");
     }
 
     [Fact]
@@ -240,34 +247,34 @@ public sealed class AttentionKernelTests
     {
         foreach (KvType type in Enum.GetValues<KvType>())
         {
-            foreach (KernelPath path in KernelPaths.Available)
+            foreach (Code code in Code.Available)
             {
-                var shape = new Shape(2, 1, 8, type);
+                var shape = new Shape(2, 1, 32, type);
                 Forest forest = Branches(20, 3, 9);
-                float[] clean = forest.Compute(shape, new Way(path));
-                using var run = new ForestRun(forest, shape, new Way(path));
+                float[] clean = forest.Compute(shape, new Way(code));
+                using var run = new ForestRun(forest, shape, new Way(code));
                 run.Store.Poison(run.Plan.Pages[2]); // pages 0 and 1 are the context's, 2 the first branch's
                 float[] output = run.Attend();
                 int row = shape.Heads * shape.HeadDim;
                 Assert.All(output.Take(row), v => Assert.True(float.IsNaN(v)));
-                AssertSameBits(clean[row..], output[row..], $"{path} {type}");
+                AssertSameBits(clean[row..], output[row..], $"{code} {type}");
             }
         }
     }
 
     [Theory]
-    [InlineData(AttentionMode.Bifurcated, 1)]
-    [InlineData(AttentionMode.Bifurcated, 16)]
-    [InlineData(AttentionMode.Repeated, 1)]
-    [InlineData(AttentionMode.Repeated, 16)]
-    public void A_decode_step_reads_the_bytes_the_traffic_law_states(AttentionMode mode, int planned)
+    [InlineData(AttentionMode.Bifurcated, 1, KvType.F16, 32 * 2)]
+    [InlineData(AttentionMode.Bifurcated, 16, KvType.Q8_0, 34)]
+    [InlineData(AttentionMode.Repeated, 1, KvType.F32, 32 * 4)]
+    [InlineData(AttentionMode.Repeated, 16, KvType.Q8_0, 34)]
+    public void A_decode_step_reads_the_bytes_the_traffic_law_states(AttentionMode mode, int planned, KvType type, int bytes)
     {
         foreach ((int context, int branches, int suffix) in ((int, int, int)[])[(600, 7, 33), (64, 1, 1), (0, 3, 5), (1030, 2, 600)])
         {
-            var shape = new Shape(4, 2, 8, KvType.F16);
-            using var run = new ForestRun(Branches(context, branches, suffix), shape, new Way(KernelPaths.Best, mode, 2, planned));
+            var shape = new Shape(4, 2, 32, type);
+            using var run = new ForestRun(Branches(context, branches, suffix), shape, new Way(Code.Best, mode, 2, planned));
             run.Attend();
-            long token = 2L * shape.KvHeads * shape.HeadDim * 2;
+            long token = 2L * shape.KvHeads * bytes;
             Assert.Equal(token * context * (mode == AttentionMode.Bifurcated ? 1 : branches), run.Kernel.SharedBytesRead);
             Assert.Equal(token * branches * suffix, run.Kernel.PrivateBytesRead);
             Assert.Equal(run.Kernel.SharedBytesRead, run.Kernel.BytesRead(0));
@@ -282,18 +289,21 @@ public sealed class AttentionKernelTests
     public void A_window_reads_only_the_tiles_it_touches()
     {
         var shape = new Shape(1, 1, 8, KvType.F32);
-        using var run = new ForestRun(Branches(640, 2, 1), shape, new Way(KernelPaths.Best));
+        using var run = new ForestRun(Branches(640, 2, 1), shape, new Way(Code.Best));
         run.Attend(window: 65);
         Assert.Equal(2L * 8 * 4 * 64, run.Kernel.SharedBytesRead);
         Assert.Equal(2L * 8 * 4 * 2, run.Kernel.PrivateBytesRead);
     }
 
-    [Fact]
-    public void A_steady_step_allocates_nothing()
+    [Theory]
+    [InlineData(8, KvType.F16)]
+    [InlineData(32, KvType.F16)]
+    [InlineData(32, KvType.Q8_0)]
+    public void A_steady_step_allocates_nothing(int headDim, KvType type)
     {
-        var shape = new Shape(4, 2, 8, KvType.F16);
+        var shape = new Shape(4, 2, headDim, type);
         Forest forest = Branches(600, 3, 20);
-        using var run = new ForestRun(forest, shape, new Way(KernelPaths.Best, AttentionMode.Bifurcated, 1, 16));
+        using var run = new ForestRun(forest, shape, new Way(Code.Best, AttentionMode.Bifurcated, 1, 16));
         int[][] pages = [[.. Enumerable.Range(0, 38)], [38, 39], [40, 41], [42, 43]];
         for (int i = 0; i < 3; i++) Step();
         long before = GC.GetAllocatedBytesForCurrentThread();
@@ -314,7 +324,7 @@ public sealed class AttentionKernelTests
     public void A_plan_for_other_heads_or_pages_is_refused()
     {
         var shape = new Shape(4, 2, 8, KvType.F16);
-        using var run = new ForestRun(Branches(20, 1, 1), shape, new Way(KernelPaths.Best));
+        using var run = new ForestRun(Branches(20, 1, 1), shape, new Way(Code.Best));
         run.Plan.Build(AttentionMode.Bifurcated, 1, 1, 4);
         Assert.Throws<InvalidOperationException>(() => run.Attend());
         run.Plan.AddSegment(-1, 0, 1, [run.Store.PageCount], false);
@@ -334,10 +344,12 @@ public sealed class AttentionKernelTests
     private static Shape RandomShape(Random random, int seed)
     {
         (int heads, int kvHeads) = s_heads[seed % s_heads.Length];
-        return new Shape(heads, kvHeads, s_headDims[random.Next(s_headDims.Length)], (KvType)random.Next(2));
+        int headDim = s_headDims[random.Next(s_headDims.Length)];
+        KvType[] types = [.. Enum.GetValues<KvType>().Where(type => headDim % type.HeadMultiple() == 0)];
+        return new Shape(heads, kvHeads, headDim, types[random.Next(types.Length)]);
     }
 
-    private static Way RandomWay(Random random, KernelPath path) => new(path, (AttentionMode)random.Next(2), 1 + random.Next(3), 1 + random.Next(20));
+    private static Way RandomWay(Random random, Code code) => new(code, (AttentionMode)random.Next(2), 1 + random.Next(3), 1 + random.Next(20));
 
     private static Forest RandomForest(Random random, int levels, int most)
     {
@@ -370,7 +382,7 @@ public sealed class AttentionKernelTests
     {
         int row = shape.Heads * shape.HeadDim;
         for (int r = 0; r < forest.Rows.Count; r += Math.Max(1, forest.Rows.Count / 5))
-            AssertSameBits(expected[(r * row)..((r + 1) * row)], forest.Only(r).Compute(shape, new Way(KernelPaths.Best)), $"row {r} alone");
+            AssertSameBits(expected[(r * row)..((r + 1) * row)], forest.Only(r).Compute(shape, new Way(Code.Best)), $"row {r} alone");
     }
 
     private static void AssertClose(double[] expected, float[] actual, string what)

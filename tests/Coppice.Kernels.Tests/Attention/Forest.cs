@@ -1,4 +1,6 @@
 using Coppice.Kernels.Attention;
+using Coppice.Kernels.Emitted;
+using Coppice.Kernels.Formats;
 
 namespace Coppice.Kernels.Tests.Attention;
 
@@ -8,8 +10,20 @@ public readonly record struct Shape(int Heads, int KvHeads, int HeadDim, KvType 
     public float Scale => 1f / MathF.Sqrt(HeadDim);
 }
 
+/// <summary>The instructions that attention computes with: a path, by C# alone or with what is emitted for it.</summary>
+public readonly record struct Code(KernelPath Path, bool Emitted)
+{
+    /// <summary>Each path of this CPU, and emitted code where it is available.</summary>
+    public static IEnumerable<Code> Available =>
+        KernelPaths.Available.Select(path => new Code(path, false)).Concat(EmittedCode.IsAvailable ? [new Code(KernelPath.Avx512, true)] : []);
+
+    public static Code Scalar => new(KernelPath.Scalar, false);
+
+    public static Code Best => Available.Last();
+}
+
 /// <summary>How a forest is computed.</summary>
-public readonly record struct Way(KernelPath Path, AttentionMode Mode = AttentionMode.Bifurcated, int Threads = 1, int PlannedThreads = 1);
+public readonly record struct Way(Code Code, AttentionMode Mode = AttentionMode.Bifurcated, int Threads = 1, int PlannedThreads = 1);
 
 /// <summary>
 /// Segments and rows whose keys, values and queries are functions of a stream and a position, so that the same tokens can be
@@ -147,6 +161,13 @@ public sealed class Forest
         float[] element = Random(stream, position, kind, shape.KvHeads * shape.HeadDim);
         if (shape.Type == KvType.F16)
             for (int i = 0; i < element.Length; i++) element[i] = (float)(Half)element[i];
+        if (shape.Type == KvType.Q8_0)
+        {
+            var blocks = new byte[TensorTypes.Bytes(TensorType.Q8_0, element.Length)];
+            BlockCodec.Encode(TensorType.Q8_0, element, blocks);
+            BlockCodec.Decode(TensorType.Q8_0, blocks, element);
+        }
+
         _elements.Add((shape, stream, position, kind), element);
         return element;
     }
@@ -184,9 +205,9 @@ internal sealed class ForestRun : IDisposable
     {
         (_forest, _shape, _way) = (forest, shape, way);
         Store = new KvStore(2, shape.KvHeads, shape.HeadDim, shape.Type, forest.PagesNeeded);
-        forest.Fill(Plan, Store, way.Path, new Random(5));
+        forest.Fill(Plan, Store, way.Code.Path, new Random(5));
         _team = new WorkerTeam(way.Threads);
-        Kernel = new AttentionKernel(Store, shape.Heads, _team, way.Path);
+        Kernel = new AttentionKernel(Store, shape.Heads, _team, way.Code.Path, way.Code.Emitted ? EmittedAttention.Of(Store.Layout) : null);
         Queries = forest.Queries(shape);
         Output = new float[Queries.Length];
         Output.AsSpan().Fill(float.NaN);

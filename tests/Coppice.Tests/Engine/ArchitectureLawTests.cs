@@ -9,16 +9,17 @@ namespace Coppice.Tests.Engines;
 /// <summary>The batch and path laws on every architecture: windows, caps, post-norms, learned positions, K-quants, halves.</summary>
 public sealed class ArchitectureLawTests
 {
-    public static TheoryData<string, TensorType> Models() => new()
+    public static TheoryData<string, TensorType, KvType> Models() => new()
     {
-        { "tiny-mistral", TensorType.Q4_K }, { "tiny-qwen2", TensorType.Q5_1 }, { "tiny-qwen3", TensorType.Q6_K },
-        { "tiny-phi3", TensorType.F16 }, { "tiny-gemma2", TensorType.Q2_K }, { "tiny-gemma3", TensorType.BF16 },
-        { "tiny-starcoder", TensorType.Q3_K }, { "tiny-llama3", TensorType.F32 },
+        { "tiny-mistral", TensorType.Q4_K, KvType.F16 }, { "tiny-qwen2", TensorType.Q5_1, KvType.F16 }, { "tiny-qwen3", TensorType.Q6_K, KvType.F16 },
+        { "tiny-phi3", TensorType.F16, KvType.F16 }, { "tiny-gemma2", TensorType.Q2_K, KvType.F16 }, { "tiny-gemma3", TensorType.BF16, KvType.F16 },
+        { "tiny-starcoder", TensorType.Q3_K, KvType.F16 }, { "tiny-llama3", TensorType.F32, KvType.F32 },
+        { "tiny-mistral", TensorType.Q4_0, KvType.Q8_0 }, { "tiny-gemma2", TensorType.Q8_0, KvType.Q8_0 }, { "tiny-starcoder", TensorType.Q8_0, KvType.Q8_0 },
     };
 
     [Theory]
     [MemberData(nameof(Models))]
-    public async Task Bits_depend_on_the_request_alone(string shape, TensorType type)
+    public async Task Bits_depend_on_the_request_alone(string shape, TensorType type, KvType kv)
     {
         using TemporaryModel model = RandomModel.WriteTemporary(ModelShapes.Find(shape)!, type);
         string? expected = null;
@@ -34,7 +35,7 @@ public sealed class ArchitectureLawTests
         {
             using Engine engine = Engine.Load(model.Path, new EngineOptions
             {
-                Kernels = way.Path, Threads = way.Threads, PrefillChunk = way.Chunk, Attention = way.Mode, Weights = way.Weights, KvTokens = 4096, PoisonFreedPages = true,
+                Kernels = way.Path, Threads = way.Threads, PrefillChunk = way.Chunk, Attention = way.Mode, Weights = way.Weights, KvType = kv, KvTokens = 4096, PoisonFreedPages = true,
             });
             GenerationResult result = await engine.GenerateAsync(new GenerationRequest(Enumerable.Range(5, 70).ToArray())
             {

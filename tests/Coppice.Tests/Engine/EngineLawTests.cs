@@ -1,5 +1,7 @@
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
+using Coppice.Kernels.Formats;
+using Coppice.Model;
 using Coppice.Sampling;
 
 namespace Coppice.Tests.Engines;
@@ -9,7 +11,14 @@ public sealed class EngineLawTests
 {
     private const string Story = "Once upon a time, there was a little girl named Lily. She loved to play outside in the park with her friends. One day";
 
-    public static TheoryData<KernelPath> Paths() => [.. KernelPaths.Available];
+    public static TheoryData<KernelPath, KvType> Paths()
+    {
+        var data = new TheoryData<KernelPath, KvType> { { KernelPaths.Best, KvType.Q8_0 } };
+        foreach (KernelPath path in KernelPaths.Available) data.Add(path, KvType.F16);
+        return data;
+    }
+
+    public static TheoryData<KvType> Types() => [KvType.F16, KvType.Q8_0];
 
     private static Engine Load(
         KernelPath? path = null, int threads = 2, int chunk = 256, AttentionMode mode = AttentionMode.Bifurcated, KvType kv = KvType.F16,
@@ -27,9 +36,9 @@ public sealed class EngineLawTests
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public async Task Branches_give_the_same_bits_as_fewer_branches_do(KernelPath path)
+    public async Task Branches_give_the_same_bits_as_fewer_branches_do(KernelPath path, KvType kv)
     {
-        using Engine engine = Load(path);
+        using Engine engine = Load(path, kv: kv);
         GenerationResult eight = await engine.GenerateAsync(Request(8));
         string[] together = Bits(eight).Split('\n');
         // Branch i is the last one of a run of i + 1.
@@ -39,26 +48,27 @@ public sealed class EngineLawTests
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public async Task Bits_do_not_depend_on_threads_chunks_or_the_attention_mode(KernelPath path)
+    public async Task Bits_do_not_depend_on_threads_chunks_or_the_attention_mode(KernelPath path, KvType kv)
     {
         string? expected = null;
         foreach ((int threads, int chunk, AttentionMode mode) in ((int, int, AttentionMode)[])
             [(1, 256, AttentionMode.Bifurcated), (3, 7, AttentionMode.Bifurcated), (2, 1, AttentionMode.Repeated), (1, 64, AttentionMode.Repeated)])
         {
-            using Engine engine = Load(path, threads, chunk, mode);
+            using Engine engine = Load(path, threads, chunk, mode, kv);
             string bits = Bits(await engine.GenerateAsync(Request(5)));
             expected ??= bits;
             Assert.Equal(expected, bits);
         }
     }
 
-    [Fact]
-    public async Task Bits_are_equal_on_every_kernel_path()
+    [Theory]
+    [MemberData(nameof(Types))]
+    public async Task Bits_are_equal_on_every_kernel_path(KvType kv)
     {
         string? expected = null;
         foreach (KernelPath path in KernelPaths.Available)
         {
-            using Engine engine = Load(path);
+            using Engine engine = Load(path, kv: kv);
             string bits = Bits(await engine.GenerateAsync(Request(3)));
             expected ??= bits;
             Assert.Equal(expected, bits);
@@ -67,16 +77,17 @@ public sealed class EngineLawTests
 
     [Theory]
     [MemberData(nameof(Paths))]
-    public async Task Bits_do_not_depend_on_where_weights_are(KernelPath path)
+    public async Task Bits_do_not_depend_on_where_weights_are(KernelPath path, KvType kv)
     {
-        using Engine packed = Load(path), mapped = Load(path, weights: WeightStorage.Mapped);
+        using Engine packed = Load(path, kv: kv), mapped = Load(path, kv: kv, weights: WeightStorage.Mapped);
         Assert.Equal(Bits(await packed.GenerateAsync(Request(5))), Bits(await mapped.GenerateAsync(Request(5))));
     }
 
-    [Fact]
-    public async Task Bits_do_not_depend_on_batch_mates()
+    [Theory]
+    [MemberData(nameof(Types))]
+    public async Task Bits_do_not_depend_on_batch_mates(KvType kv)
     {
-        using Engine engine = Load(chunk: 16);
+        using Engine engine = Load(chunk: 16, kv: kv);
         string[] prompts = [Story, "Tim had a red ball.", "The dog", "A very long day began when Sam woke up and saw the sun. " + Story];
         var alone = new List<string>();
         foreach (string prompt in prompts) alone.Add(Bits(await engine.GenerateAsync(Request(4, 50, prompt))));
@@ -86,14 +97,15 @@ public sealed class EngineLawTests
     }
 
     [Theory]
-    [InlineData(AttentionMode.Bifurcated)]
-    [InlineData(AttentionMode.Repeated)]
-    public async Task Counted_bytes_equal_the_formula(AttentionMode mode)
+    [InlineData(AttentionMode.Bifurcated, KvType.F16)]
+    [InlineData(AttentionMode.Repeated, KvType.F16)]
+    [InlineData(AttentionMode.Bifurcated, KvType.Q8_0)]
+    public async Task Counted_bytes_equal_the_formula(AttentionMode mode, KvType kv)
     {
-        using Engine engine = Load(mode: mode);
+        using Engine engine = Load(mode: mode, kv: kv);
         const int samples = 6, tokens = 40;
         GenerationResult result = await engine.GenerateAsync(Request(samples, tokens));
-        long perToken = engine.Model.KvBytesPerToken(2);
+        long perToken = engine.Model.KvBytesPerToken(kv);
         long steps = tokens - 1;
         long context = result.PromptTokens * steps * (mode == AttentionMode.Bifurcated ? 1 : samples);
         long branches = samples * steps * (steps + 1) / 2;
@@ -111,10 +123,11 @@ public sealed class EngineLawTests
         Assert.All(together, r => Assert.Equal(alone.Traffic, r.Traffic));
     }
 
-    [Fact]
-    public async Task A_steady_decode_step_allocates_nothing()
+    [Theory]
+    [MemberData(nameof(Types))]
+    public async Task A_steady_decode_step_allocates_nothing(KvType kv)
     {
-        using Engine engine = Load();
+        using Engine engine = Load(kv: kv);
         await engine.GenerateAsync(Request(8, 200));
         engine.MeasureAllocations(warmSteps: 20);
         await engine.GenerateAsync(Request(8, 200));
@@ -270,6 +283,14 @@ public sealed class EngineLawTests
         RequestRejectedException e = await Assert.ThrowsAsync<RequestRejectedException>(() => engine.GenerateAsync(Request(256, 900)));
         Assert.Equal("kv-tokens", e.Field);
         Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 1 << 20);
+    }
+
+    [Fact]
+    public void Heads_that_are_not_whole_blocks_are_rejected()
+    {
+        using TemporaryModel model = RandomModel.WriteTemporary(ModelShapes.Find("tiny")! with { HeadDim = 40 }, TensorType.F32);
+        string message = Assert.Throws<RequestRejectedException>(() => Engine.Load(model.Path, new EngineOptions { KvType = KvType.Q8_0 })).Message;
+        Assert.Equal("keys and values as Q8_0: expected heads of a multiple of 32 elements, found 40", message);
     }
 
     public static TheoryData<string> BadRequests() => ["samples", "max-tokens", "empty", "long", "token", "stop"];
