@@ -1,5 +1,4 @@
 using Coppice.Kernels.Elementwise;
-using Coppice.Kernels.Emitted;
 
 namespace Coppice.Kernels.Attention;
 
@@ -15,7 +14,6 @@ internal static unsafe class UnitWork<TMath>
     where TMath : struct, ITileMath
 {
     private const int TileTokens = AttentionPlan.TileTokens;
-    private const int TilePages = AttentionCall.TilePages;
 
     /// <summary>Runs item unit * kvHeads + kvHead.</summary>
     public static void Run(AttentionJob* job, int item, int worker)
@@ -31,7 +29,10 @@ internal static unsafe class UnitWork<TMath>
             int end = (run.RowEnd - unit.RowBegin) * job->HeadsPerGroup;
             if (run.BeginsSpan)
                 for (int i = first; i < end; i++) EndSpan(job, ref scratch, i);
-            Reduce(job, unit, run, kvHead, ref scratch);
+            long read = job->Functions == null
+                ? Reduce(job, unit, run, kvHead, ref scratch)
+                : EmittedRun.Reduce(job, unit, r, kvHead, ref scratch);
+            Count(job, run, read * job->TokenBytes, ref scratch);
         }
 
         if (unit.FirstSlot < 0) Finish(job, unit, kvHead, ref scratch);
@@ -77,140 +78,89 @@ internal static unsafe class UnitWork<TMath>
         System.Runtime.InteropServices.NativeMemory.Clear(scratch.Span, (nuint)((long)count * job->HeadDim * sizeof(float)));
     }
 
-    /// <summary>Reduces a run's tiles in ascending order.</summary>
-    private static void Reduce(AttentionJob* job, PlanUnit unit, PlanRun run, int kvHead, ref AttentionScratch scratch)
+    private static void Count(AttentionJob* job, in PlanRun run, long bytes, ref AttentionScratch scratch)
     {
-        int* pages = job->PageNumbers + job->Segments[run.Segment].FirstPage;
-        byte* head = job->Pages + kvHead * job->HeadBytes;
-        long read = 0;
-        var tile = default(AttentionTile);
-        // Products of 2 x 64 steps for each 32 elements fetch a tile line by line; half as many for one row.
-        tile.NextStep = (nint)(job->BlockBytes / job->HeadDim) * (run.RowEnd - run.RowBegin == 1 && job->HeadsPerGroup == 1 ? 2 : 1);
-        for (int token = run.TokenBegin; token < run.TokenEnd; token += TileTokens)
-        {
-            tile.Tokens = Math.Min(TileTokens, run.TokenEnd - token);
-            tile.Position = run.Start + token - run.TokenBegin;
-            if (tile.Position > run.HighestPosition) break;
-            if (job->Window > 0 && tile.Position + tile.Tokens - 1 <= run.LowestPosition - job->Window) continue;
-            int* own = pages + token / KvStore.PageTokens;
-            int left = Math.Clamp(run.TokenEnd - token - TileTokens, 0, TileTokens);
-            if (job->Functions != null)
-            {
-                tile.Locate(head, job->BlockBytes, own, own + TilePages, (left + KvStore.PageTokens - 1) / KvStore.PageTokens);
-            }
-            else
-            {
-                Widen(job, head, own, tile.Tokens, ref scratch);
-                tile.Next = left == TileTokens ? Following(job, head, own + TilePages) : null;
-            }
-
-            read += tile.Tokens;
-            ReduceTile(job, unit, run, ref tile, ref scratch);
-        }
-
-        long bytes = read * job->TokenBytes;
         Interlocked.Add(ref job->SegmentBytes[run.Segment], bytes);
         if (run.IsPrivate) scratch.PrivateBytes += bytes;
         else scratch.SharedBytes += bytes;
     }
 
-    private static void Widen(AttentionJob* job, byte* head, int* pages, int tokens, ref AttentionScratch scratch)
+    /// <summary>Reduces a run's tiles in ascending order. Returns the tokens read.</summary>
+    private static long Reduce(AttentionJob* job, PlanUnit unit, PlanRun run, int kvHead, ref AttentionScratch scratch)
     {
-        for (int t = 0; t < tokens; t += KvStore.PageTokens)
+        int* pages = job->PageNumbers + job->Segments[run.Segment].FirstPage;
+        byte* head = job->Pages + kvHead * job->HeadBytes;
+        long read = 0;
+        for (int token = run.TokenBegin; token < run.TokenEnd; token += TileTokens)
         {
-            byte* page = head + pages[t / KvStore.PageTokens] * job->BlockBytes;
-            int onPage = Math.Min(KvStore.PageTokens, tokens - t);
-            TMath.LoadKeys(job->Type, page, job->HeadDim, onPage, scratch.Keys + t);
-            byte* values = page + job->BlockBytes / 2;
-            TMath.LoadValues(job->Type, values, onPage * job->HeadDim, scratch.Values + t * job->HeadDim);
+            int tokens = Math.Min(TileTokens, run.TokenEnd - token);
+            int position = run.Start + token - run.TokenBegin;
+            if (position > run.HighestPosition) break;
+            if (job->Window > 0 && position + tokens - 1 <= run.LowestPosition - job->Window) continue;
+            for (int t = 0; t < tokens; t += KvStore.PageTokens)
+            {
+                byte* page = head + pages[(token + t) / KvStore.PageTokens] * job->BlockBytes;
+                int onPage = Math.Min(KvStore.PageTokens, tokens - t);
+                TMath.LoadKeys(job->Type, page, job->HeadDim, onPage, scratch.Keys + t);
+                byte* values = page + job->BlockBytes / 2;
+                TMath.LoadValues(job->Type, values, onPage * job->HeadDim, scratch.Values + t * job->HeadDim);
+            }
+
+            read += tokens;
+            byte* next = NextTile(job, run, head, pages, token + TileTokens);
+            ReduceTile(job, unit, run, position, tokens, next, ref scratch);
         }
+
+        return read;
     }
 
-    /// <summary>A tile whose pages lie one after another, else null: what is worth fetching early.</summary>
-    private static byte* Following(AttentionJob* job, byte* head, int* pages) =>
-        pages[TilePages - 1] - pages[0] == TilePages - 1 ? head + pages[0] * job->BlockBytes : null;
-
-    /// <summary>Takes the rows by 8: scores, weights, outputs. The first 8 fetch the next tile.</summary>
-    private static void ReduceTile(AttentionJob* job, PlanUnit unit, in PlanRun run, ref AttentionTile tile, ref AttentionScratch scratch)
+    /// <summary>The run's next tile where it is whole and its pages lie one after another, else null: what is worth fetching early.</summary>
+    private static byte* NextTile(AttentionJob* job, in PlanRun run, byte* head, int* pages, int token)
     {
-        float* rescale = stackalloc float[2 * ScoreBlock.Rows];
+        const int TilePages = TileTokens / KvStore.PageTokens;
+        if (token + TileTokens > run.TokenEnd) return null;
+        int first = pages[token / KvStore.PageTokens];
+        int last = pages[token / KvStore.PageTokens + TilePages - 1];
+        return last - first == TilePages - 1 ? head + first * job->BlockBytes : null;
+    }
+
+    /// <summary>Takes the rows by 8: scores, weights, outputs. The first 8 fetch <paramref name="next"/>.</summary>
+    private static void ReduceTile(
+        AttentionJob* job, PlanUnit unit, in PlanRun run, int position, int tokens, byte* next, ref AttentionScratch scratch)
+    {
+        // Products of 2 x 64 steps for each 32 elements fetch a tile line by line; half as many for one row.
+        nint step = (nint)(job->BlockBytes / job->HeadDim) * (run.RowEnd - run.RowBegin == 1 && job->HeadsPerGroup == 1 ? 2 : 1);
+        int* begin = stackalloc int[ScoreBlock.Rows];
+        int* end = stackalloc int[ScoreBlock.Rows];
+        float* rescale = stackalloc float[ScoreBlock.Rows];
         int rowsEnd = (run.RowEnd - unit.RowBegin) * job->HeadsPerGroup;
         for (int first = (run.RowBegin - unit.RowBegin) * job->HeadsPerGroup; first < rowsEnd; first += ScoreBlock.Rows)
         {
-            var rows = new TileRows
+            int count = Math.Min(ScoreBlock.Rows, rowsEnd - first);
+            int columns = FindColumns(job, scratch.Positions + first, count, position, tokens, begin, end);
+            if (columns == 0) continue;
+            float* queries = scratch.Queries + (long)first * job->HeadDim;
+            TMath.Multiply(new Panel
             {
-                Count = Math.Min(ScoreBlock.Rows, rowsEnd - first), Positions = scratch.Positions + first,
-                Queries = scratch.Queries + (long)first * job->HeadDim, Outputs = scratch.Span + (long)first * job->HeadDim,
-                Max = scratch.SpanMax + first, Sum = scratch.SpanSum + first, Rescale = rescale,
-            };
-            if (job->Functions != null && job->SoftCap == 0 && SeeAll(job, tile, rows)) ReduceWhole(job, ref tile, rows, scratch.Scores);
-            else if (!ReducePartly(job, ref tile, rows, scratch)) continue;
-            tile.Fetched();
+                A = queries, AStride = job->HeadDim, B = scratch.Keys, BStride = TileTokens, C = scratch.Scores, CStride = TileTokens,
+                Rows = count, K = job->HeadDim, N = (columns + 15) & ~15, Next = next, NextStep = step,
+            });
+            TMath.Softmax(new ScoreBlock
+            {
+                Scores = scratch.Scores, Begin = begin, End = end, Max = scratch.SpanMax + first, Sum = scratch.SpanSum + first,
+                Rescale = rescale, Count = count, Scale = job->Scale, SoftCap = job->SoftCap,
+            });
+            float* outputs = scratch.Span + (long)first * job->HeadDim;
+            for (int i = 0; i < count; i++)
+                if (rescale[i] != 1f) TMath.Scale(outputs + i * job->HeadDim, rescale[i], job->HeadDim);
+            byte* rest = next == null ? null : next + 2 * job->BlockBytes;
+            AddValues(job, scratch, outputs, count, begin, end, rest, step);
+            next = null;
         }
-    }
-
-    private static bool SeeAll(AttentionJob* job, in AttentionTile tile, in TileRows rows)
-    {
-        // Positions ascend within a segment and are those of the samples' last tokens across segments, in any order.
-        (int lowest, int highest) = (int.MaxValue, int.MinValue);
-        for (int i = 0; i < rows.Count; i++) (lowest, highest) = (Math.Min(lowest, rows.Positions[i]), Math.Max(highest, rows.Positions[i]));
-        return tile.Tokens == TileTokens && lowest >= tile.Position + TileTokens - 1
-            && (job->Window == 0 || highest - job->Window < tile.Position);
-    }
-
-    private static void ReduceWhole(AttentionJob* job, ref AttentionTile tile, in TileRows rows, float* scores)
-    {
-        tile.Call.Queries = rows.Queries;
-        tile.Call.Scores = scores;
-        tile.Call.Outputs = rows.Outputs;
-        tile.Call.Max = rows.Max;
-        tile.Call.Sum = rows.Sum;
-        tile.Call.Rescale = rows.Rescale;
-        tile.Call.Scale = job->Scale;
-        fixed (AttentionCall* call = &tile.Call) EmittedAttention.WholeTile(job->Functions, rows.Count, call);
-    }
-
-    /// <summary>Each row over exactly the columns it sees; false where no row sees any.</summary>
-    private static bool ReducePartly(AttentionJob* job, ref AttentionTile tile, in TileRows rows, in AttentionScratch scratch)
-    {
-        int* begin = stackalloc int[ScoreBlock.Rows];
-        int* end = stackalloc int[ScoreBlock.Rows];
-        int columns = FindColumns(job, rows.Positions, rows.Count, tile.Position, tile.Tokens, begin, end);
-        if (columns == 0) return false;
-        Score(job, ref tile, scratch, rows, columns);
-        TMath.Softmax(new ScoreBlock
-        {
-            Scores = scratch.Scores, Begin = begin, End = end, Max = rows.Max, Sum = rows.Sum,
-            Rescale = rows.Rescale, Count = rows.Count, Scale = job->Scale, SoftCap = job->SoftCap,
-        });
-        for (int i = 0; i < rows.Count; i++)
-            if (rows.Rescale[i] != 1f) TMath.Scale(rows.Outputs + i * job->HeadDim, rows.Rescale[i], job->HeadDim);
-        AddValues(job, ref tile, scratch, rows.Outputs, rows.Count, begin, end);
-        return true;
-    }
-
-    /// <summary>scores = queries x keys over the first columns at least.</summary>
-    private static void Score(AttentionJob* job, ref AttentionTile tile, in AttentionScratch scratch, in TileRows rows, int columns)
-    {
-        if (job->Functions != null)
-        {
-            tile.Call.Queries = rows.Queries;
-            tile.Call.Scores = scratch.Scores;
-            fixed (AttentionCall* call = &tile.Call)
-                EmittedAttention.Scores(job->Functions, rows.Count, (columns + KvStore.PageTokens - 1) / KvStore.PageTokens, call);
-            return;
-        }
-
-        TMath.Multiply(new Panel
-        {
-            A = rows.Queries, AStride = job->HeadDim, B = scratch.Keys, BStride = TileTokens, C = scratch.Scores, CStride = TileTokens,
-            Rows = rows.Count, K = job->HeadDim, N = (columns + 15) & ~15, Next = tile.Next, NextStep = tile.NextStep,
-        });
-        if (tile.Next != null) tile.Next += 2 * job->BlockBytes;
     }
 
     /// <summary>The columns [begin, end) each row sees of a tile. Returns the highest end, 0 where none sees any.</summary>
-    private static int FindColumns(AttentionJob* job, int* positions, int count, int position, int tokens, int* begin, int* end)
+    internal static int FindColumns(AttentionJob* job, int* positions, int count, int position, int tokens, int* begin, int* end)
     {
         int columns = 0;
         for (int i = 0; i < count; i++)
@@ -230,38 +180,28 @@ internal static unsafe class UnitWork<TMath>
     /// before and after, which leaves each row's chain in ascending order.
     /// </summary>
     private static void AddValues(
-        AttentionJob* job, ref AttentionTile tile, in AttentionScratch scratch, float* outputs, int count, int* begin, int* end)
+        AttentionJob* job, in AttentionScratch scratch, float* outputs, int count, int* begin, int* end, byte* next, nint step)
     {
         (int from, int to) = (begin[0], end[0]);
         for (int i = 1; i < count; i++) (from, to) = (Math.Max(from, begin[i]), Math.Min(to, end[i]));
+        var panel = new Panel { AStride = TileTokens, BStride = job->HeadDim, CStride = job->HeadDim, N = job->HeadDim, Accumulate = true };
+        float* weights = scratch.Scores;
+        float* values = scratch.Values;
         if (from >= to) (from, to) = (TileTokens, TileTokens);
-        for (int i = 0; i < count; i++) AddRange(job, ref tile, scratch, outputs, i, 1, begin[i], Math.Min(from, end[i]), null);
-        AddRange(job, ref tile, scratch, outputs, 0, count, from, to, tile.Next);
-        for (int i = 0; i < count; i++) AddRange(job, ref tile, scratch, outputs, i, 1, to, end[i], null);
+        for (int i = 0; i < count; i++) AddRange(ref panel, weights, values, outputs, i, 1, begin[i], Math.Min(from, end[i]));
+        Panel common = panel with { Next = next, NextStep = step };
+        AddRange(ref common, weights, values, outputs, 0, count, from, to);
+        for (int i = 0; i < count; i++) AddRange(ref panel, weights, values, outputs, i, 1, to, end[i]);
     }
 
-    private static void AddRange(
-        AttentionJob* job, ref AttentionTile tile, in AttentionScratch scratch, float* outputs, int row, int rows, int from, int to,
-        byte* next)
+    private static void AddRange(ref Panel panel, float* weights, float* values, float* outputs, int row, int rows, int from, int to)
     {
         if (from >= to) return;
-        float* weights = scratch.Scores + row * TileTokens;
-        outputs += row * job->HeadDim;
-        if (job->Functions != null)
-        {
-            tile.Call.Scores = weights;
-            tile.Call.Outputs = outputs;
-            (tile.Call.Begin, tile.Call.End) = (from, to);
-            fixed (AttentionCall* call = &tile.Call) EmittedAttention.Outputs(job->Functions, rows, call);
-            return;
-        }
-
-        TMath.Multiply(new Panel
-        {
-            A = weights + from, AStride = TileTokens, B = scratch.Values + from * job->HeadDim, BStride = job->HeadDim,
-            C = outputs, CStride = job->HeadDim, Rows = rows, K = to - from, N = job->HeadDim, Accumulate = true,
-            Next = next, NextStep = tile.NextStep,
-        });
+        panel.A = weights + row * panel.AStride + from;
+        panel.B = values + from * panel.BStride;
+        panel.C = outputs + row * panel.CStride;
+        (panel.Rows, panel.K) = (rows, to - from);
+        TMath.Multiply(panel);
     }
 
     /// <summary>Merges a row's span into its path and leaves the span empty.</summary>
@@ -333,13 +273,5 @@ internal static unsafe class UnitWork<TMath>
                 job->PartialSums[2 * (partial + h) + 1] = scratch.SpanSum[i];
             }
         }
-    }
-
-    /// <summary>Up to 8 of a unit's query heads. Arrays as in <see cref="AttentionScratch"/>, from the first row on; Rescale is [16].</summary>
-    private struct TileRows
-    {
-        public int Count;
-        public int* Positions;
-        public float* Queries, Outputs, Max, Sum, Rescale;
     }
 }

@@ -18,13 +18,13 @@ internal unsafe struct AttentionCall
     /// <summary>Addresses of the tile's keys, page by page.</summary>
     public fixed long Keys[TilePages];
 
-    /// <summary>Keys that are wanted soon; where none are known, any that are here already.</summary>
+    /// <summary>As much memory for each page, fetched while its keys pass by; where nothing is wanted, any that is here already.</summary>
     public fixed long NextKeys[TilePages];
 
     /// <summary>Addresses of the tile's values, page by page.</summary>
     public fixed long Values[TilePages];
 
-    /// <summary>Values that are wanted soon; where none are known, any that are here already.</summary>
+    /// <summary>As much memory for each page, fetched while its values pass by.</summary>
     public fixed long NextValues[TilePages];
 
     /// <summary>[rows, headDim].</summary>
