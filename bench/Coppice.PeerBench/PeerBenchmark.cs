@@ -37,7 +37,8 @@ internal sealed class PeerBenchmark(PeerProcedure procedure, WorkerTeam team, Ac
     public void Measure(string path, IReadOnlyList<PeerRow> plan, IReadOnlyList<PeerRow> missing, int run, Action<RowResult> finished)
     {
         long available = AvailableMemory.Bytes();
-        using LlamaCppModel rival = LlamaCppModel.Load(path);
+        // Not mapped: where the system takes idle pages of files back, a mapped model is read from disk again in every turn.
+        using LlamaCppModel rival = LlamaCppModel.Load(path, new LlamaCppModelOptions { MemoryMap = false });
         using ModelWeights weights = Load(path, out EngineMemory memory);
         using var pool = new LlamaCppThreads(procedure.Threads);
         foreach (IGrouping<int, PeerRow> context in missing.GroupBy(row => row.Context))
