@@ -5,11 +5,17 @@ namespace Coppice.Kernels;
 /// <summary>
 /// A fixed team of threads that runs the items of one loop at a time. The caller is worker 0 and takes part. Items are handed
 /// out in ascending order, one at a time, to whichever worker is free; kernels are written so that their results do not
-/// depend on who ran what. Between loops the others spin for a short while (a decode step is hundreds of short loops), then
-/// sleep. A loop allocates nothing.
+/// depend on who ran what. A loop ends when its items are done: a worker that the operating system keeps waiting is not waited for
+/// unless it has taken one. Between loops the others spin for a short while (a decode step is hundreds of short loops), then sleep.
+/// A loop allocates nothing.
+/// <para>
+/// The ticket is (number of the loop, next item). A worker takes an item by exchanging the ticket it has seen for the next one. While
+/// a loop is set up the ticket has no item, so an exchange that succeeds is of a loop that was whole when it was read.
+/// </para>
 /// </summary>
 public sealed unsafe class WorkerTeam : IDisposable
 {
+    private const long NoItem = int.MaxValue;
     private const int SpinsBeforeSleep = 2_000;
     private const int SpinsBeforeYield = 1_000;
     private readonly Thread[] _threads;
@@ -19,9 +25,8 @@ public sealed unsafe class WorkerTeam : IDisposable
     private Action<int, int>? _action;
     private void* _state;
     private int _items;
-    private int _nextItem;
-    private int _finished;
-    private volatile int _generation;
+    private int _done;
+    private long _ticket;
     private volatile bool _stop;
     private ExceptionDispatchInfo? _failure;
 
@@ -81,20 +86,20 @@ public sealed unsafe class WorkerTeam : IDisposable
                 return;
             }
 
+            Interlocked.Exchange(ref _ticket, _ticket | NoItem);
             _body = body;
             _action = action;
             _state = state;
             _items = items;
-            _finished = 0;
+            _done = 0;
             _failure = null;
-            Volatile.Write(ref _nextItem, 0);
-            Interlocked.Increment(ref _generation);
+            Interlocked.Exchange(ref _ticket, NextLoop());
             foreach (Sleeper sleeper in _sleepers) sleeper.Wake();
 
             TakeItems(0);
             // The others finish within one item's time of each other. Where there are more threads than free cores, the one that is
             // waited for needs this core: hence the yield.
-            for (int spins = 0; Volatile.Read(ref _finished) < _threads.Length; spins++)
+            for (int spins = 0; Volatile.Read(ref _done) < items; spins++)
             {
                 if (spins < SpinsBeforeYield) Thread.SpinWait(8);
                 else Thread.Yield();
@@ -112,7 +117,6 @@ public sealed unsafe class WorkerTeam : IDisposable
         {
             if (_stop) return;
             _stop = true;
-            Interlocked.Increment(ref _generation);
             foreach (Sleeper sleeper in _sleepers) sleeper.Wake();
         }
 
@@ -134,7 +138,7 @@ public sealed unsafe class WorkerTeam : IDisposable
         while (true)
         {
             int spins = 0;
-            while (_generation == seen)
+            while (IsOver(seen))
             {
                 if (++spins < SpinsBeforeSleep)
                 {
@@ -146,28 +150,44 @@ public sealed unsafe class WorkerTeam : IDisposable
                 spins = 0;
             }
 
-            seen = _generation;
             if (_stop) return;
-            TakeItems(worker);
-            Interlocked.Increment(ref _finished);
+            seen = TakeItems(worker);
         }
     }
 
-    private void TakeItems(int worker)
+    /// <summary>Whether there is no newer loop yet, and no end.</summary>
+    private bool IsOver(int loop) => !_stop && LoopOf(Volatile.Read(ref _ticket)) == loop;
+
+    private static int LoopOf(long ticket) => (int)(ticket >> 32);
+
+    /// <summary>The first ticket of the loop after this one.</summary>
+    private long NextLoop() => (long)unchecked(LoopOf(_ticket) + 1) << 32;
+
+    /// <summary>Runs items until none is left. Returns the number of the loop that has none.</summary>
+    private int TakeItems(int worker)
     {
-        try
+        while (true)
         {
-            while (true)
+            long ticket = Volatile.Read(ref _ticket);
+            // Read after the ticket; they hold if the exchange below succeeds.
+            int items = _items;
+            void* state = _state;
+            delegate*<void*, int, int, void> body = _body;
+            Action<int, int>? action = _action;
+            int item = (int)ticket;
+            if (item >= items) return LoopOf(ticket);
+            if (Interlocked.CompareExchange(ref _ticket, ticket + 1, ticket) != ticket) continue;
+            try
             {
-                int item = Interlocked.Increment(ref _nextItem) - 1;
-                if (item >= _items) return;
-                if (_action is null) _body(_state, item, worker);
-                else _action(item, worker);
+                if (action is null) body(state, item, worker);
+                else action(item, worker);
             }
-        }
-        catch (Exception e)
-        {
-            Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
+            catch (Exception e)
+            {
+                Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
+            }
+
+            Interlocked.Increment(ref _done);
         }
     }
 
@@ -180,11 +200,11 @@ public sealed unsafe class WorkerTeam : IDisposable
         private readonly SemaphoreSlim _signal = new(0);
         private int _asleep;
 
-        public void SleepWhile(WorkerTeam team, int generation)
+        public void SleepWhile(WorkerTeam team, int loop)
         {
             Interlocked.Exchange(ref _asleep, 1);
             // Woken or not: whoever clears the flag also knows whether a signal is on its way.
-            if (team._generation == generation || Interlocked.Exchange(ref _asleep, 0) == 0) _signal.Wait();
+            if (team.IsOver(loop) || Interlocked.Exchange(ref _asleep, 0) == 0) _signal.Wait();
         }
 
         public void Wake()
