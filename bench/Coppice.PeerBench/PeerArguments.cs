@@ -90,13 +90,17 @@ internal sealed class PeerArguments
         };
     }
 
-    /// <summary>The settings named, or all; of those the ones that can store keys and values so.</summary>
-    private static IReadOnlyList<LlamaCppSetting> Settings(string[] chosen, KvType cache) =>
-    [
-        .. LlamaCppSetting.All
-            .Where(setting => chosen.Length == 0 || chosen.Contains(setting.Name, StringComparer.Ordinal))
-            .Where(setting => cache != KvType.Q8_0 || setting.FlashAttention),
-    ];
+    /// <summary>The settings named; if none is, all that can store keys and values so.</summary>
+    private static LlamaCppSetting[] Settings(string[] chosen, KvType cache)
+    {
+        if (chosen.Length == 0) return [.. LlamaCppSetting.All.Where(IsPossible)];
+        LlamaCppSetting[] named = [.. LlamaCppSetting.All.Where(setting => chosen.Contains(setting.Name, StringComparer.Ordinal))];
+        return Array.Find(named, setting => !IsPossible(setting)) is { } wrong
+            ? throw new RequestRejectedException("--settings", "flash attention where --cache is q8_0", wrong.Name)
+            : named;
+
+        bool IsPossible(LlamaCppSetting setting) => cache != KvType.Q8_0 || setting.FlashAttention;
+    }
 
     private static IReadOnlyList<PeerRow> Rows(string name, int[] prompts, int[] samples) =>
         [.. prompts.SelectMany(prompt => samples.Select(count => (int?)count).Prepend(null).Select(count => new PeerRow(name, prompt, count)))];
@@ -121,7 +125,8 @@ internal sealed class PeerArguments
         Description = description,
         HelpName = "NUMBERS",
         DefaultValueFactory = _ => values,
-        CustomParser = result => [.. result.Tokens[0].Value.Split(',').Select(part => Positive(result, name, part)).Distinct()],
+        CustomParser = result =>
+            [.. result.Tokens.SelectMany(token => token.Value.Split(',')).Select(part => Positive(result, name, part)).Distinct()],
     };
 
     private static int Positive(ArgumentResult result, string name, string text)

@@ -11,7 +11,7 @@ namespace Coppice.PeerBench;
 /// <param name="Threads">Threads of each engine.</param>
 /// <param name="Tokens">Tokens a sample gets in a round.</param>
 /// <param name="Repeats">Rounds; medians count.</param>
-/// <param name="Cache">How keys and values are stored: F16 or F32.</param>
+/// <param name="Cache">How keys and values are stored.</param>
 /// <param name="Settings">llama.cpp's settings that take part where memory has room for them.</param>
 /// <param name="Modes">Coppice's: bifurcated, and others beside it.</param>
 internal sealed record PeerProcedure(

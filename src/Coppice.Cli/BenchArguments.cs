@@ -42,17 +42,18 @@ internal sealed class BenchArguments
         foreach (Option option in new Option[] { _promptTokens, _samples, _tokens, _attention, _repeats, _warmup, _ladder, _cold }) command.Add(option);
     }
 
-    /// <summary>Whether loading is measured.</summary>
-    public bool Cold(ParseResult parsed) => parsed.GetValue(_cold);
-
-    /// <summary>What was asked for, where loading is measured.</summary>
-    public ColdPlan ReadCold(ParseResult parsed) => new(
-        parsed.GetResult(_promptTokens) is { Implicit: false } ? parsed.GetValue(_promptTokens)! : [ColdPlan.DefaultPromptTokens],
-        parsed.GetResult(RuntimeArguments.WeightsName) is OptionResult { Implicit: false }
-            ? [parsed.GetValue<WeightStorage>(RuntimeArguments.WeightsName)]
-            : [WeightStorage.Packed, WeightStorage.Mapped],
-        parsed.GetValue(_repeats) ?? ColdPlan.DefaultRepeats,
-        parsed.GetValue(_warmup) ?? 1);
+    /// <summary>What was asked for with <c>--cold</c>; null without it.</summary>
+    /// <exception cref="RequestRejectedException">An option does not go with it.</exception>
+    public ColdPlan? ReadCold(ParseResult parsed)
+    {
+        if (!parsed.GetValue(_cold)) return null;
+        RefuseBeside(_cold, parsed, _samples, _tokens, _attention);
+        return new ColdPlan(
+            IsGiven(parsed, _promptTokens) ? parsed.GetValue(_promptTokens)! : [ColdPlan.DefaultPromptTokens],
+            WeightsAreGiven(parsed) ? [parsed.GetValue<WeightStorage>(RuntimeArguments.WeightsName)] : [WeightStorage.Packed, WeightStorage.Mapped],
+            parsed.GetValue(_repeats) ?? ColdPlan.DefaultRepeats,
+            parsed.GetValue(_warmup) ?? 1);
+    }
 
     /// <summary>What was asked for.</summary>
     public BenchPlan Read(ParseResult parsed) => new(
@@ -68,15 +69,21 @@ internal sealed class BenchArguments
     public LadderPlan? ReadLadder(ParseResult parsed)
     {
         if (!parsed.GetValue(_ladder)) return null;
-        foreach (Option option in new Option[] { _attention, _warmup, _cold })
-            if (IsGiven(parsed, option)) throw new RequestRejectedException(option.Name, "no such option beside --ladder", "one");
-        if (parsed.GetResult(RuntimeArguments.WeightsName) is OptionResult { Implicit: false })
-            throw new RequestRejectedException(RuntimeArguments.WeightsName, "no such option beside --ladder", "one");
+        RefuseBeside(_ladder, parsed, _attention, _warmup, _cold);
+        if (WeightsAreGiven(parsed)) throw new RequestRejectedException(RuntimeArguments.WeightsName, "no such option beside --ladder", "one");
         int[] lengths = parsed.GetValue(_promptTokens)!;
         if (lengths.Length != 1) throw new RequestRejectedException("--prompt-tokens", "one length beside --ladder", $"{lengths.Length}");
         int[] samples = IsGiven(parsed, _samples) ? parsed.GetValue(_samples)! : [32];
         return new LadderPlan(lengths[0], [.. samples.Append(1).Distinct().Order()], parsed.GetValue(_tokens) ?? 16, parsed.GetValue(_repeats));
     }
+
+    private static void RefuseBeside(Option chosen, ParseResult parsed, params Option[] options)
+    {
+        if (Array.Find(options, option => IsGiven(parsed, option)) is { } found)
+            throw new RequestRejectedException(found.Name, $"no such option beside {chosen.Name}", "one");
+    }
+
+    private static bool WeightsAreGiven(ParseResult parsed) => parsed.GetResult(RuntimeArguments.WeightsName) is OptionResult { Implicit: false };
 
     private static bool IsGiven(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
 

@@ -30,7 +30,7 @@ internal static class BenchCommand
                     measured, ladder, runtime.Threads(parsed), runtime.Kv(parsed), parsed.InvocationConfiguration, asJson, cancel);
             }
 
-            if (bench.Cold(parsed)) return await ColdBench.RunAsync(model, bench.ReadCold(parsed), runtime, parsed, asJson, cancel);
+            if (bench.ReadCold(parsed) is { } cold) return await ColdBench.RunAsync(model, cold, runtime, parsed, asJson, cancel);
             BenchPlan plan = bench.Read(parsed);
             EngineOptions options = plan.EngineOptions(runtime.Threads(parsed), runtime.Kv(parsed)) with { Weights = runtime.Weights(parsed) };
             TextWriter output = parsed.InvocationConfiguration.Output;

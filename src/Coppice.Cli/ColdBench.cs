@@ -19,36 +19,52 @@ internal static class ColdBench
         using ModelSource source = model.Read(parsed, 1, error, cancel);
         using (GgufFile file = GgufFile.Open(source.Path)) EngineLoading.CheckContext(file, "--prompt-tokens", plan.PromptTokens.Max() + 1);
         var rows = new List<ColdRow>();
-        if (!asJson) output.WriteLine("weights  cache  prompt  file cached  open ms  weights ms  prefill ms  first token ms  total ms");
-        foreach (int promptTokens in plan.PromptTokens)
+        bool cancelled = false;
+        try
         {
-            foreach (WeightStorage weights in plan.Weights)
-            {
-                var options = new EngineOptions
-                {
-                    Threads = runtime.Threads(parsed),
-                    KvType = runtime.Kv(parsed),
-                    Weights = weights,
-                    ContextLength = promptTokens + 1,
-                    KvTokens = EngineLoading.KvTokens(promptTokens, 1, 1),
-                    MaxBranches = 1,
-                    PrefillChunk = Math.Min(512, promptTokens),
-                };
-                for (int i = 0; i < plan.Warmup; i++) await MeasureAsync(source.Path, options, promptTokens, isCold: false, cancel);
-                foreach (bool isCold in new[] { true, false })
-                {
-                    var runs = new List<ColdRow>();
-                    while (runs.Count < plan.Repeats) runs.Add(await MeasureAsync(source.Path, options, promptTokens, isCold, cancel));
-                    rows.Add(Median(runs));
-                    if (!asJson) output.WriteLine(Line(rows[^1]));
-                }
-            }
+            await MeasureAsync(source.Path, plan, runtime, parsed, rows, asJson ? null : output, cancel);
+        }
+        catch (OperationCanceledException) when (cancel.IsCancellationRequested && rows.Count > 0)
+        {
+            cancelled = true;
         }
 
         WarnIfCached(rows, error);
         if (asJson) JsonOutput.Write(output, new ColdReport(rows), CommandJson.Readable.ColdReport);
-        return ExitCode.Good;
+        return cancelled ? ExitCode.Interrupted : ExitCode.Good;
     }
+
+    private static async Task MeasureAsync(
+        string path, ColdPlan plan, RuntimeArguments runtime, ParseResult parsed, List<ColdRow> rows, TextWriter? table, CancellationToken cancel)
+    {
+        table?.WriteLine("weights  cache  prompt  file cached  open ms  weights ms  prefill ms  first token ms  total ms");
+        foreach (int promptTokens in plan.PromptTokens)
+        {
+            foreach (WeightStorage weights in plan.Weights)
+            {
+                EngineOptions options = Options(runtime, parsed, weights, promptTokens);
+                for (int i = 0; i < plan.Warmup; i++) await MeasureAsync(path, options, promptTokens, isCold: false, cancel);
+                foreach (bool isCold in new[] { true, false })
+                {
+                    var runs = new List<ColdRow>();
+                    while (runs.Count < plan.Repeats) runs.Add(await MeasureAsync(path, options, promptTokens, isCold, cancel));
+                    rows.Add(Median(runs));
+                    table?.WriteLine(Line(rows[^1]));
+                }
+            }
+        }
+    }
+
+    private static EngineOptions Options(RuntimeArguments runtime, ParseResult parsed, WeightStorage weights, int promptTokens) => new()
+    {
+        Threads = runtime.Threads(parsed),
+        KvType = runtime.Kv(parsed),
+        Weights = weights,
+        ContextLength = promptTokens + 1,
+        KvTokens = EngineLoading.KvTokens(promptTokens, 1, 1),
+        MaxBranches = 1,
+        PrefillChunk = Math.Min(512, promptTokens),
+    };
 
     private static async Task<ColdRow> MeasureAsync(string path, EngineOptions options, int promptTokens, bool isCold, CancellationToken cancel)
     {

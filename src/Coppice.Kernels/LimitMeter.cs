@@ -16,7 +16,7 @@ public sealed unsafe class LimitMeter : IDisposable
 
     private readonly WorkerTeam _team;
     private readonly MemoryReads _reads;
-    private readonly EmittedDots? _dots = EmittedDots.TryCreate(EmittedCode.IsAvailable);
+    private readonly EmittedDots? _dots;
     private MachineRate _memory, _multiplyAdd, _dot256, _dot512;
 
     /// <summary>Takes <see cref="MemoryBytes"/> of memory and touches it.</summary>
@@ -32,6 +32,7 @@ public sealed unsafe class LimitMeter : IDisposable
         ArgumentNullException.ThrowIfNull(team);
         _team = team;
         _reads = new MemoryReads(team, memoryBytes);
+        _dots = EmittedDots.TryCreate(EmittedCode.IsAvailable);
     }
 
     /// <summary>The best of the rounds so far.</summary>

@@ -85,7 +85,15 @@ public sealed unsafe class MappedFile : IDisposable
     public long Length { get; }
 
     /// <summary>The file's bytes, valid until <see cref="Dispose"/>.</summary>
-    public NativeBytes Bytes => new(_pointer, Length);
+    /// <exception cref="ObjectDisposedException">The file was unmapped.</exception>
+    public NativeBytes Bytes
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_pointer == null && Length > 0, this);
+            return new(_pointer, Length);
+        }
+    }
 
     /// <summary>Copies a range of the file, without the mapping. From several threads at a time, if need be.</summary>
     /// <param name="start">First byte.</param>

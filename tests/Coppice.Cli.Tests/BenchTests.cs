@@ -74,6 +74,17 @@ public sealed class BenchTests
     }
 
     [Theory]
+    [InlineData("--samples", "4")]
+    [InlineData("--tokens", "3")]
+    [InlineData("--attention", "both")]
+    public async Task What_does_not_go_with_cold_is_refused(string option, string value)
+    {
+        CommandRun run = await CommandRun.Of("bench", "--cold", "--random", "tiny:q8_0", option, value);
+        Assert.Equal((2, ""), (run.Code, run.Output));
+        Assert.Contains($"{option}: expected no such option beside --cold", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(new[] { 3.0 }, 3)]
     [InlineData(new[] { 9.0, 1, 2 }, 2)]
     [InlineData(new[] { 4.0, 1, 2, 9 }, 3)]

@@ -69,6 +69,7 @@ public sealed class PeerCommandTests : IDisposable
     [InlineData("--threads", new[] { "--suite", "--threads", "0" })]
     [InlineData("--samples", new[] { "-m", "x.gguf", "--samples", "1,x" })]
     [InlineData("--bogus", new[] { "--suite", "--bogus" })]
+    [InlineData("nofa,unified", new[] { "--suite", "--cache", "q8_0", "--settings", "nofa,unified", "fa,unified" })]
     [InlineData("fa,onified", new[] { "--suite", "--settings", "fa,onified" })]
     public void A_wrong_request_is_one_line(string named, string[] arguments)
     {

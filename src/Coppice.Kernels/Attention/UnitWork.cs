@@ -3,7 +3,7 @@ using Coppice.Kernels.Elementwise;
 namespace Coppice.Kernels.Attention;
 
 /// <summary>
-/// One item of work: a unit's runs for one KV head. Each tile of keys and values is read and widened once and used for all the
+/// One item of work: a unit's runs for one KV head. Each tile of keys and values is read from memory once and used for all the
 /// rows that see it and all the heads of the group, the bifurcated attention of arXiv 2403.08845, section 4, carried over from
 /// two levels to a tree. The softmax is the online one (arXiv 2205.14135): a row keeps its maximum m, the sum l of
 /// exp(s - m) and the output o = sum exp(s - m) v, and

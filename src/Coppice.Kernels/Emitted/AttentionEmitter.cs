@@ -11,9 +11,10 @@ namespace Coppice.Kernels.Emitted;
 /// Every output is the chain of fused multiply-adds of <see cref="ScalarTileMath.Multiply"/>, so the bits are the same. Calling
 /// convention: System V.
 /// <para>
-/// A register tile is some rows by up to 4 vectors (7 and 8 rows: 2): at most 24 sums, the vectors and a broadcast fit in 32
-/// registers, and 16 chains hide the latency of two multiply-adds a cycle. While a page passes by, the lines that the call wants
-/// next are asked for. Tokens of a whole page are unrolled: the end of a short loop is predicted wrongly.
+/// A register tile is some rows by up to 4 vectors (outputs of 1 and 2 rows: 8; 7 and 8 rows, and scores of 6 with quantized keys:
+/// 2): at most 24 sums, the vectors and a broadcast fit in 32 registers, and 16 chains hide the latency of two multiply-adds a cycle.
+/// While a page passes by, the lines that the call wants next are asked for. Tokens of a whole page are unrolled: the end of a short
+/// loop is predicted wrongly.
 /// </para>
 /// </summary>
 internal sealed class AttentionEmitter

@@ -57,8 +57,8 @@ internal unsafe struct PackingWork
     /// <summary>Bytes of all panels.</summary>
     public readonly long PackedBytes => checked(_panelCount * _panelBytes);
 
-    /// <summary>Bytes of rows of an item.</summary>
-    public readonly nint ItemRowBytes => checked(_panelsPerItem * _panelRowBytes);
+    /// <summary>Most bytes of rows of an item.</summary>
+    public readonly nint ItemRowBytes => checked(_panelRowBytes / _lanes * Math.Min(Outputs, _panelsPerItem * _lanes));
 
     public readonly int ItemCount => (_panelCount + _panelsPerItem - 1) / _panelsPerItem;
 

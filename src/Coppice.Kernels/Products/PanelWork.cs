@@ -13,6 +13,8 @@ internal unsafe struct PanelWork
     // Each item starts a new stream from memory: 128 KiB of Q8_0 reach 74% of a plain read, 1 MiB 92% (Zen 5, two threads).
     private const int StreamBytesPerItem = 1 << 20;
     private const int ReusedPanelsPerItem = 8;
+    // Items keep sums of their panels on the stack: of short panels there are no more than take 128 KiB with 8 rows.
+    private const int MostPanelsPerItem = 256;
 
     public TensorType Type;
     public PanelSource Source;
@@ -55,7 +57,7 @@ internal unsafe struct PanelWork
     public static void Run(WorkerTeam team, PanelWork work, bool reuse, delegate*<void*, int, int, void> body)
     {
         int most = Math.Max(1, work.PanelCount / (4 * team.Threads));
-        int wanted = reuse || work.Source.IsMapped ? ReusedPanelsPerItem : (int)Math.Max(1, StreamBytesPerItem / work.PanelBytes);
+        int wanted = reuse || work.Source.IsMapped ? ReusedPanelsPerItem : (int)Math.Clamp(StreamBytesPerItem / work.PanelBytes, 1, MostPanelsPerItem);
         work.PanelsPerItem = Math.Min(wanted, most);
         // Some kernels take two panels at a time.
         if (work.PanelsPerItem > 1) work.PanelsPerItem &= ~1;
@@ -71,17 +73,6 @@ internal unsafe struct PanelWork
 
     /// <summary>The steps [first, first + steps) of a panel: where they lie, or packed into <paramref name="buffer"/> just now.</summary>
     public readonly byte* Stretch(int panel, int first, int steps, byte* buffer) => Source.Steps(panel, first, steps, buffer);
-
-    /// <summary>The same of all panels of a tile, and the bytes from one panel to the next.</summary>
-    public readonly byte* Stretches(Tile tile, int first, int steps, byte* buffer, out nint stride)
-    {
-        stride = (nint)PanelBytes;
-        if (!Source.IsMapped) return Stretch(tile.FirstPanel, first, steps, buffer);
-        stride = steps * Source.StepBytes;
-        for (int panel = tile.FirstPanel; panel < tile.EndPanel; panel++)
-            Stretch(panel, first, steps, buffer + ((panel - tile.FirstPanel) * stride));
-        return buffer;
-    }
 
     public readonly byte* Row(int row) => X + (row * XStride);
 

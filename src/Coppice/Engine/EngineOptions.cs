@@ -49,6 +49,7 @@ public sealed record EngineOptions
     {
         RequestRejectedException.CheckRange(nameof(Threads), Threads, 1, 1024);
         RequestRejectedException.CheckRange(nameof(Weights), (int)Weights, (int)WeightStorage.Packed, (int)WeightStorage.Mapped);
+        RequestRejectedException.CheckRange(nameof(KvType), (int)KvType, (int)KvType.F16, (int)KvType.Q8_0);
         RequestRejectedException.CheckRange(nameof(PrefillChunk), PrefillChunk, 1, 8192);
         RequestRejectedException.CheckRange(nameof(MaxBranches), MaxBranches, 1, 65_536);
         RequestRejectedException.CheckRange(nameof(QueueCapacity), QueueCapacity, 1, 1 << 20);

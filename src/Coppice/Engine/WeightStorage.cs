@@ -7,6 +7,7 @@ public enum WeightStorage
     /// Repacked at load into memory of its own, in the order in which the kernels read: the fastest steps. The file is needed for the
     /// rows of the embedding only.
     /// </summary>
+    /// <remarks>Those are read from the mapping, so that the file must not change either (see <see cref="Mapped"/>).</remarks>
     Packed,
 
     /// <summary>

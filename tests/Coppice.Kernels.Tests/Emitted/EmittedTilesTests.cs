@@ -10,6 +10,8 @@ public sealed class EmittedTilesTests
 {
     public static TheoryData<TensorType> Types => [.. TensorTypes.Supported.Where(type => TensorTypes.BlockSize(type) > 1)];
 
+    public static TheoryData<TensorType> TypesOf32 => [.. TensorTypes.Supported.Where(type => TensorTypes.BlockSize(type) == 32)];
+
     [Theory]
     [MemberData(nameof(Types))]
     public void Every_row_count_and_length_gives_the_scalar_bits(TensorType type)
@@ -44,6 +46,19 @@ public sealed class EmittedTilesTests
         var random = new Random(5);
         ProductCase.SetScales(type, blocks, () => BitConverter.UInt16BitsToHalf((ushort)(random.Next(0x7C00) | (random.Next(2) << 15))));
         AssertSame(type, inputs, blocks, ProductCase.RandomRows(EmittedTiles.MaxRows, inputs, seed: 6));
+    }
+
+    [Theory]
+    [MemberData(nameof(TypesOf32))]
+    public void Infinite_scales_give_the_scalar_bits(TensorType type)
+    {
+        int inputs = 3 * TensorTypes.BlockSize(type);
+        byte[] blocks = ProductCase.RandomBlocks(type, 16 * inputs, seed: 4);
+        var random = new Random(5);
+        ProductCase.SetScales(type, blocks, () => random.Next(8) switch { 0 => Half.PositiveInfinity, 1 => Half.NegativeInfinity, _ => Half.One });
+        float[] x = ProductCase.RandomRows(EmittedTiles.MaxRows, inputs, seed: 6);
+        x.AsSpan(0, inputs).Clear();
+        AssertSame(type, inputs, blocks, x);
     }
 
     [Fact]

@@ -68,6 +68,22 @@ public sealed class MatrixProductTests
     }
 
     [Fact]
+    public void Many_short_panels_take_little_stack()
+    {
+        const int Outputs = 1 << 18, Inputs = 32, Rows = 7;
+        using var team = new WorkerTeam(1);
+        using WeightMatrix weights = ProductCase.RandomWeights(TensorType.Q4_0, Outputs, Inputs, team, seed: 1);
+        using var operand = new ActivationRows(Rows, Inputs);
+        operand.Load(ProductCase.RandomRows(Rows, Inputs, seed: 2), Rows, Inputs);
+        float[] y = [.. Enumerable.Repeat(float.NaN, Rows * Outputs)];
+        // The least stack that threads have by default is three times as large.
+        var thread = new Thread(() => MatrixProduct.Multiply(KernelPaths.Best, team, weights, operand, y), maxStackSize: 512 << 10);
+        thread.Start();
+        thread.Join();
+        Assert.DoesNotContain(float.NaN, y);
+    }
+
+    [Fact]
     public void Weights_that_were_returned_are_refused()
     {
         using var team = new WorkerTeam(1);
