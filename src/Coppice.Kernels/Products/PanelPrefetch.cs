@@ -6,8 +6,8 @@ namespace Coppice.Kernels.Products;
 /// <summary>
 /// Asks for packed weights ahead of their use. One row of Q4_0 reaches 60% of the speed of a plain read without it and 90% with it
 /// on an Intel Xeon (one thread; distances of 4 to 8 KiB are equally good, 1.5 and 10 KiB worse). On an AMD Zen 5 (two threads) it
-/// lifts steps of 256 inputs alike, Q4_K from 68 to 90% and Q6_K from 78 to 105%, but slows steps of 32, whose own prefetcher does
-/// better: Q8_0 from 92 to 69%, Q4_0 from 83 to 75%.
+/// lifts steps of 256 inputs alike, Q4_K from 41 to 53 GB/s and Q6_K from 46 to 60, but slows steps of 32, which the processor's
+/// own prefetcher follows better: Q8_0 from 55 to 40, Q4_0 from 50 to 43.
 /// </summary>
 internal static unsafe class PanelPrefetch
 {

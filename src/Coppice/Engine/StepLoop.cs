@@ -24,6 +24,7 @@ namespace Coppice;
 internal sealed class StepLoop : IDisposable
 {
     private const int ScoringChunk = 32;
+    private const int MostDrawers = 8;
     private readonly Decoder _decoder;
     private readonly PagePool _pool;
     private readonly AttentionPlan _plan = new();
@@ -47,6 +48,7 @@ internal sealed class StepLoop : IDisposable
     private AlignedBuffer<float> _logits;
     private SampleGroup? _prefilling;
     private int _chunkRows;
+    private int _drawers;
     private int _warmSteps = int.MaxValue;
     private int _queued;
     private int _activeBranches;
@@ -209,7 +211,8 @@ internal sealed class StepLoop : IDisposable
         }
 
         foreach (SampleGroup group in _stepping) Guarded(group, _planDraws);
-        _team.Run(_draws.Count, _draw);
+        _drawers = Math.Min(_samplers.Count, _draws.Count);
+        _team.Run(_drawers, _draw);
         foreach (SampleGroup group in _stepping) Guarded(group, _advance);
         _draws.Clear(); // ended groups are not kept
     }
@@ -306,17 +309,22 @@ internal sealed class StepLoop : IDisposable
         }
     }
 
-    /// <summary>Draws one token, on any thread of the team: it depends on the branch's logits and state alone.</summary>
-    private void Draw(int item, int worker)
+    /// <summary>Draws every so many-th token, on any thread of the team.</summary>
+    private void Draw(int drawer, int worker)
     {
-        (SampleGroup group, Branch branch) = _draws[item];
+        for (int i = drawer; i < _draws.Count; i += _drawers) Draw(_draws[i].Group, _draws[i].Branch, _samplers[drawer]);
+    }
+
+    /// <summary>Draws one token: it depends on the branch's logits and state alone.</summary>
+    private void Draw(SampleGroup group, Branch branch, TokenSampler sampler)
+    {
         branch.DrawFailure = null;
         try
         {
             // A model's output can be wider than its vocabulary: what has no token is never drawn.
             ReadOnlySpan<float> logits = _logits.Slice((long)branch.LogitIndex * _model.Vocabulary, _tokens);
             int position = group.Prompt.Length + branch.Published;
-            branch.Drawn = _samplers[worker].Sample(
+            branch.Drawn = sampler.Sample(
                 logits, new SamplerState(group.Request.Sampling, group.Seed, branch.Index, position, branch.History));
         }
         catch (Exception e)
@@ -376,11 +384,10 @@ internal sealed class StepLoop : IDisposable
         group.End(_pool, failure);
     }
 
-    /// <summary>A sampler for each thread that can have a token to draw.</summary>
+    /// <summary>A sampler, 32 bytes a token of the vocabulary, for each thread that can have something to draw.</summary>
     private void EnsureSamplers(int branches)
     {
-        // A loop of one item is the first worker's; of more, any worker's.
-        int wanted = branches > 1 ? _options.Threads : 1;
+        int wanted = Math.Min(Math.Min(_options.Threads, MostDrawers), Math.Max(1, branches));
         while (_samplers.Count < wanted) _samplers.Add(new TokenSampler(_model.Vocabulary));
     }
 

@@ -22,6 +22,19 @@ public sealed class AttentionPlanTests
         Assert.Equal(5, plan.UnitCount);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(512)]
+    [InlineData(8192)]
+    public void One_sample_is_the_same_work_in_both_modes(int context)
+    {
+        AttentionPlan bifurcated = Decode(context, 1), repeated = Decode(context, 1);
+        bifurcated.Build(AttentionMode.Bifurcated, 2, 8, 4);
+        repeated.Build(AttentionMode.Repeated, 2, 8, 4);
+        Assert.Equal(bifurcated.Units.Items.ToArray(), repeated.Units.Items.ToArray());
+        Assert.Equal(bifurcated.Runs.Items.ToArray(), repeated.Runs.Items.ToArray());
+    }
+
     [Fact]
     public void A_prefill_is_cut_into_blocks_of_rows()
     {
