@@ -143,14 +143,11 @@ internal static unsafe class EmittedProduct
     }
 
     /// <summary>Packed weights to fetch early: so many bytes of a panel and of each that follows in strides.</summary>
-    private readonly record struct Ahead(nint Address, nint PanelStride, nint Bytes)
+    private readonly struct Ahead(byte* panel, nint panelStride, nint bytes)
     {
-        public Ahead(byte* panel, nint panelStride, nint bytes)
-            : this((nint)panel, panelStride, bytes)
-        {
-        }
-
-        public byte* Panel => (byte*)Address;
+        public readonly byte* Panel = panel;
+        public readonly nint PanelStride = panelStride;
+        public readonly nint Bytes = bytes;
     }
 
     /// <summary>How an item is done.</summary>
