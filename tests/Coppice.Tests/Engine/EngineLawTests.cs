@@ -132,10 +132,17 @@ public sealed class EngineLawTests
     {
         using Engine engine = Load(threads: threads, kv: kv);
         await engine.GenerateAsync(Request(8, 200));
-        engine.MeasureAllocations(warmSteps: 20);
-        await engine.GenerateAsync(Request(8, 200));
-        Assert.True(engine.MeasuredSteps > 100);
-        Assert.Equal(0, engine.AllocatedBytes);
+        long fewest = long.MaxValue;
+        for (int run = 0; run < 3; run++)
+        {
+            engine.MeasureAllocations(warmSteps: 20);
+            await engine.GenerateAsync(Request(8, 200));
+            Assert.True(engine.MeasuredSteps > 100);
+            // In one run the runtime may allocate for itself, as when it compiles a method anew; the step would in each.
+            fewest = Math.Min(fewest, engine.AllocatedBytes);
+        }
+
+        Assert.Equal(0, fewest);
     }
 
     [Fact]
