@@ -1,0 +1,83 @@
+namespace Coppice.Training.Puzzles;
+
+/// <summary>What a puzzle is for.</summary>
+public enum PuzzlePart
+{
+    /// <summary>To learn from.</summary>
+    Training,
+
+    /// <summary>To measure on while training.</summary>
+    Validation,
+
+    /// <summary>To measure on at the end.</summary>
+    Test,
+}
+
+/// <summary>
+/// All solvable puzzles of one kind, split by a hash of the target and the numbers in ascending order: a puzzle is in the same part under
+/// any order of its numbers, on every machine.
+/// </summary>
+public sealed class PuzzleSet
+{
+    private readonly Dictionary<PuzzlePart, List<SolvedPuzzle>> _parts = Enum.GetValues<PuzzlePart>().ToDictionary(p => p, _ => new List<SolvedPuzzle>());
+
+    /// <summary>Solves all puzzles of a kind: seconds for four numbers to 13.</summary>
+    /// <param name="target">What all of them reach.</param>
+    /// <param name="count">How many numbers each has.</param>
+    /// <param name="max">Numbers are 1 to this.</param>
+    public PuzzleSet(int target = 24, int count = 4, int max = 13)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
+        Puzzle[] puzzles = [.. Multisets(count, 1, max).Select(numbers => new Puzzle(target, numbers))];
+        var solved = new SolvedPuzzle[puzzles.Length];
+        Parallel.For(0, puzzles.Length, i => solved[i] = new SolvedPuzzle(puzzles[i], PuzzleSolver.Solve(puzzles[i])));
+        foreach (SolvedPuzzle puzzle in solved.Where(s => s.Solutions.Count > 0)) _parts[PartOf(puzzle.Puzzle)].Add(puzzle);
+    }
+
+    /// <summary>The puzzles of a part, by their numbers.</summary>
+    /// <param name="part">The part.</param>
+    public IReadOnlyList<SolvedPuzzle> Part(PuzzlePart part) => _parts[part];
+
+    /// <summary>The part of a puzzle: 3 of 32 are for tests, 1 of 32 for validation.</summary>
+    /// <param name="puzzle">Any puzzle, its numbers in any order.</param>
+    public static PuzzlePart PartOf(Puzzle puzzle)
+    {
+        ArgumentNullException.ThrowIfNull(puzzle);
+        ulong hash = Mix(0x9E37_79B9_7F4A_7C15UL ^ (ulong)puzzle.Target);
+        foreach (int number in puzzle.Numbers.Order()) hash = Mix(hash ^ (ulong)number);
+        return (hash >> 59) switch
+        {
+            < 3 => PuzzlePart.Test,
+            3 => PuzzlePart.Validation,
+            _ => PuzzlePart.Training,
+        };
+    }
+
+    /// <summary>The finalizer of SplitMix64 (Steele, Lea and Flood 2014), after its increment.</summary>
+    internal static ulong Mix(ulong z)
+    {
+        z += 0x9E37_79B9_7F4A_7C15UL;
+        z = (z ^ (z >> 30)) * 0xBF58_476D_1CE4_E5B9UL;
+        z = (z ^ (z >> 27)) * 0x94D0_49BB_1331_11EBUL;
+        return z ^ (z >> 31);
+    }
+
+    private static IEnumerable<int[]> Multisets(int count, int from, int max)
+    {
+        if (count == 0)
+        {
+            yield return [];
+            yield break;
+        }
+
+        for (int first = from; first <= max; first++)
+        {
+            foreach (int[] rest in Multisets(count - 1, first, max)) yield return [first, .. rest];
+        }
+    }
+}
+
+/// <summary>A puzzle with all its solutions.</summary>
+/// <param name="Puzzle">The puzzle, numbers ascending.</param>
+/// <param name="Solutions">All solutions as <see cref="PuzzleSolver"/> spells them.</param>
+public sealed record SolvedPuzzle(Puzzle Puzzle, IReadOnlyList<string> Solutions);
