@@ -3,64 +3,19 @@ using Coppice.ModelFiles;
 
 namespace Coppice.Model;
 
-/// <summary>The keys of a random model's file, as llama.cpp reads them for each architecture (src/llama-arch.cpp).</summary>
+/// <summary>The keys of a random model's file.</summary>
 internal static class RandomModelMetadata
 {
     /// <summary>Sets all keys, the vocabulary's too.</summary>
     public static void SetOn(GgufWriter writer, ModelShape shape, TensorType type, ulong seed)
     {
-        string architecture = shape.Architecture;
-        writer.Set("general.architecture", architecture);
+        // Set here for their place in the file.
+        writer.Set("general.architecture", shape.Architecture);
         writer.Set("general.type", "model");
         // llama.cpp looks for model families in the name, so the shape is not in it.
         writer.Set("general.name", "random weights");
         writer.Set("general.description", $"shape {shape.Name}, weights made from seed {seed}");
-        writer.Set("general.file_type", FileType(type));
-        writer.Set("general.quantization_version", 2u);
-
-        writer.Set($"{architecture}.vocab_size", (uint)shape.Vocabulary);
-        writer.Set($"{architecture}.context_length", (uint)shape.Context);
-        writer.Set($"{architecture}.embedding_length", (uint)shape.Width);
-        writer.Set($"{architecture}.block_count", (uint)shape.Layers);
-        writer.Set($"{architecture}.feed_forward_length", (uint)shape.FeedForward);
-        writer.Set($"{architecture}.attention.head_count", (uint)shape.Heads);
-        writer.Set($"{architecture}.attention.head_count_kv", (uint)shape.KvHeads);
-        if (shape.Heads * shape.HeadDim != shape.Width || architecture is "qwen3" or "gemma2" or "gemma3")
-        {
-            writer.Set($"{architecture}.attention.key_length", (uint)shape.HeadDim);
-            writer.Set($"{architecture}.attention.value_length", (uint)shape.HeadDim);
-        }
-        bool meanNorm = architecture == "starcoder";
-        writer.Set($"{architecture}.attention.layer_norm_{(meanNorm ? "" : "rms_")}epsilon", shape.NormEpsilon);
-        if (shape.RopeBase != 0)
-        {
-            writer.Set($"{architecture}.rope.freq_base", shape.RopeBase);
-            if (architecture is "llama" or "phi3") writer.Set($"{architecture}.rope.dimension_count", (uint)shape.HeadDim);
-        }
-        if (architecture == "phi3") writer.Set("phi3.rope.scaling.original_context_length", (uint)shape.Context);
-        if (shape.Window != 0) writer.Set($"{architecture}.attention.sliding_window", (uint)shape.Window);
-        if (shape.AttentionSoftCap != 0) writer.Set($"{architecture}.attn_logit_softcapping", shape.AttentionSoftCap);
-        if (shape.OutputSoftCap != 0) writer.Set($"{architecture}.final_logit_softcapping", shape.OutputSoftCap);
-
+        ModelMetadata.SetOn(writer, shape, type);
         RandomModelVocabulary.SetOn(writer, shape.Vocabulary);
     }
-
-    /// <summary>llama.cpp's number for a file whose matrices are mostly of one type (include/llama.h, llama_ftype).</summary>
-    private static uint FileType(TensorType type) => type switch
-    {
-        TensorType.F32 => 0,
-        TensorType.F16 => 1,
-        TensorType.Q4_0 => 2,
-        TensorType.Q4_1 => 3,
-        TensorType.Q8_0 => 7,
-        TensorType.Q5_0 => 8,
-        TensorType.Q5_1 => 9,
-        TensorType.Q2_K => 10,
-        TensorType.Q3_K => 11,
-        TensorType.Q4_K => 14,
-        TensorType.Q5_K => 16,
-        TensorType.Q6_K => 18,
-        TensorType.BF16 => 32,
-        _ => throw new ArgumentOutOfRangeException(nameof(type)),
-    };
 }
