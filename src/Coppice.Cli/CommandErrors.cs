@@ -14,6 +14,7 @@ internal static class CommandErrors
         OperationCanceledException => (ExitCode.Interrupted, "interrupted"),
         RequestRejectedException or PlatformNotSupportedException => (ExitCode.Wrong, exception.Message),
         ModelFormatException or IOException or UnauthorizedAccessException => (ExitCode.Failed, exception.Message),
+        Graphs.GraphException or Graphs.Training.TrainingDivergedException => (ExitCode.Failed, exception.Message),
         // A sampler that finds no number to draw by: the model's weights are damaged.
         InvalidOperationException => (ExitCode.Failed, exception.Message),
         OverflowException => (ExitCode.Failed, "a size in the file or the request is too large"),

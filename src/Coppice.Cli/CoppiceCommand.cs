@@ -54,6 +54,7 @@ internal static class CoppiceCommand
         InspectCommand.Create(),
         TokenizeCommand.Create(),
         RandomCommand.Create(),
+        TrainCommand.Create(),
     };
 }
 

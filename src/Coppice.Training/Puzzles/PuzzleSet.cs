@@ -14,24 +14,35 @@ public enum PuzzlePart
 }
 
 /// <summary>
-/// All solvable puzzles of one kind, split by a hash of the target and the numbers in ascending order: a puzzle is in the same part under
+/// All solvable puzzles of a kind, split by a hash of the target and the numbers in ascending order: a puzzle is in the same part under
 /// any order of its numbers, on every machine.
 /// </summary>
 public sealed class PuzzleSet
 {
     private readonly Dictionary<PuzzlePart, List<SolvedPuzzle>> _parts = Enum.GetValues<PuzzlePart>().ToDictionary(p => p, _ => new List<SolvedPuzzle>());
 
+    /// <summary>The puzzles of the game of 24: four numbers from 1 to 13.</summary>
+    public PuzzleSet()
+        : this([24], 4, 13)
+    {
+    }
+
     /// <summary>Solves all puzzles of a kind: seconds for four numbers to 13.</summary>
-    /// <param name="target">What all of them reach.</param>
+    /// <param name="targets">What they reach.</param>
     /// <param name="count">How many numbers each has.</param>
     /// <param name="max">Numbers are 1 to this.</param>
-    public PuzzleSet(int target = 24, int count = 4, int max = 13)
+    public PuzzleSet(IReadOnlyCollection<int> targets, int count, int max)
     {
+        ArgumentNullException.ThrowIfNull(targets);
         ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
-        Puzzle[] puzzles = [.. Multisets(count, 1, max).Select(numbers => new Puzzle(target, numbers))];
-        var solved = new SolvedPuzzle[puzzles.Length];
-        Parallel.For(0, puzzles.Length, i => solved[i] = new SolvedPuzzle(puzzles[i], PuzzleSolver.Solve(puzzles[i])));
-        foreach (SolvedPuzzle puzzle in solved.Where(s => s.Solutions.Count > 0)) _parts[PartOf(puzzle.Puzzle)].Add(puzzle);
+        int[][] multisets = [.. Multisets(count, 1, max)];
+        var solved = new SolvedPuzzle[multisets.Length][];
+        Parallel.For(0, multisets.Length, i =>
+        {
+            IReadOnlyDictionary<int, IReadOnlyList<string>> solutions = PuzzleSolver.SolveAll(multisets[i], targets);
+            solved[i] = [.. solutions.OrderBy(s => s.Key).Select(s => new SolvedPuzzle(new Puzzle(s.Key, multisets[i]), s.Value))];
+        });
+        foreach (SolvedPuzzle puzzle in solved.SelectMany(s => s)) _parts[PartOf(puzzle.Puzzle)].Add(puzzle);
     }
 
     /// <summary>The puzzles of a part, by their numbers.</summary>

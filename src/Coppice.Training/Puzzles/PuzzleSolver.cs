@@ -12,21 +12,27 @@ public static class PuzzleSolver
     public static IReadOnlyList<string> Solve(Puzzle puzzle)
     {
         ArgumentNullException.ThrowIfNull(puzzle);
-        var found = new SortedSet<string>(StringComparer.Ordinal);
-        var target = new Rational(puzzle.Target);
-        Combine([.. puzzle.Numbers.Order().Select(n => Expression.Of(n))], target, found, []);
-        return [.. found];
+        return SolveAll(puzzle.Numbers, [puzzle.Target]).GetValueOrDefault(puzzle.Target, []);
     }
 
-    /// <summary>Whether there is a solution.</summary>
-    /// <param name="puzzle">The puzzle.</param>
-    public static bool IsSolvable(Puzzle puzzle) => Solve(puzzle).Count > 0;
+    /// <summary>All solutions for several targets, found in one search.</summary>
+    /// <param name="numbers">The numbers, in any order.</param>
+    /// <param name="targets">The targets.</param>
+    /// <returns>For each target that can be reached its solutions in a fixed order.</returns>
+    public static IReadOnlyDictionary<int, IReadOnlyList<string>> SolveAll(IReadOnlyList<int> numbers, IReadOnlyCollection<int> targets)
+    {
+        ArgumentNullException.ThrowIfNull(numbers);
+        ArgumentNullException.ThrowIfNull(targets);
+        var found = targets.Distinct().ToDictionary(t => new Rational(t), _ => new SortedSet<string>(StringComparer.Ordinal));
+        Combine([.. numbers.Order().Select(Expression.Of)], found, []);
+        return found.Where(f => f.Value.Count > 0).ToDictionary(f => (int)f.Key.Numerator, f => (IReadOnlyList<string>)[.. f.Value]);
+    }
 
-    private static void Combine(Expression[] left, Rational target, SortedSet<string> found, HashSet<string> seen)
+    private static void Combine(Expression[] left, Dictionary<Rational, SortedSet<string>> found, HashSet<string> seen)
     {
         if (left.Length == 1)
         {
-            if (left[0].Value == target) found.Add(left[0].Text);
+            if (found.TryGetValue(left[0].Value, out SortedSet<string>? solutions)) solutions.Add(left[0].Text);
             return;
         }
 
@@ -37,7 +43,7 @@ public static class PuzzleSolver
             for (int j = i + 1; j < left.Length; j++)
             {
                 Expression[] others = [.. left.Where((_, k) => k != i && k != j)];
-                foreach (Expression joined in Expression.Join(left[i], left[j])) Combine([.. others, joined], target, found, seen);
+                foreach (Expression joined in Expression.Join(left[i], left[j])) Combine([.. others, joined], found, seen);
             }
         }
     }
