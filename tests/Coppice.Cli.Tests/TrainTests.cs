@@ -85,7 +85,8 @@ public sealed class TrainTests : IDisposable
     [InlineData("""{ "widht": 32 }""", "widht")]
     [InlineData("""{ "width": 30 }""", "width", "multiple of 64")]
     [InlineData("""{ "type": "f12" }""", "type", "f12")]
-    [InlineData("""{ "puzzles": { "max": 99 } }""", "puzzles.max")]
+    [InlineData("""{ "puzzles": [{ "max": 99 }] }""", "puzzles.max")]
+    [InlineData("""{ "puzzles": [] }""", "puzzles", "none")]
     [InlineData("hello", "recipe in JSON")]
     public async Task A_wrong_recipe_is_refused_by_name(string recipe, params string[] parts)
     {

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Coppice.Graphs.Training;
 using Coppice.Kernels.Formats;
 using Coppice.Model;
+using Coppice.Training.Puzzles;
 
 namespace Coppice.Training.LanguageModels;
 
@@ -66,8 +67,8 @@ public sealed record TrainingRecipe
     /// <summary>How matrices are stored in the model's file.</summary>
     public string Type { get; set; } = "f16";
 
-    /// <summary>The puzzles to learn, for the task "puzzles".</summary>
-    public PuzzleRecipe Puzzles { get; set; } = new();
+    /// <summary>The puzzles to learn, for the task "puzzles"; the first family is the one that is measured.</summary>
+    public IReadOnlyList<PuzzleRecipe> Puzzles { get; set; } = [new()];
 
     /// <summary>The model's sizes.</summary>
     /// <param name="vocabulary">Number of tokens.</param>
@@ -144,7 +145,8 @@ public sealed record TrainingRecipe
         if (!(WeightDecay >= 0)) throw Wrong("weightDecay", "0 or more", $"{WeightDecay}");
         if (!(ClipNorm >= 0)) throw Wrong("clipNorm", "0 or more", $"{ClipNorm}");
         if (!(AverageDecay >= 0 && AverageDecay < 1)) throw Wrong("averageDecay", "0 to less than 1", $"{AverageDecay}");
-        Puzzles.Check();
+        if (Puzzles.Count == 0) throw Wrong("puzzles", "one family or more", "none");
+        foreach (PuzzleRecipe family in Puzzles) family.Check();
         _ = TensorType;
     }
 
@@ -156,31 +158,34 @@ public sealed record TrainingRecipe
     internal static RequestRejectedException Wrong(string name, string expected, string found) => new(name, expected, found);
 }
 
-/// <summary>Which puzzles are learned.</summary>
+/// <summary>A family of puzzles that is learned.</summary>
 public sealed record PuzzleRecipe
 {
-    /// <summary>The target that counts.</summary>
-    public int Target { get; set; } = 24;
-
     /// <summary>How many numbers a puzzle has.</summary>
-    public int Count { get; set; } = 4;
+    public int Count { get; set; } = 3;
 
     /// <summary>The greatest number.</summary>
-    public int Max { get; set; } = 13;
+    public int Max { get; set; } = 20;
 
-    /// <summary>Puzzles of all targets from 1 to this are learned too, for what they teach about numbers; 0 for none.</summary>
-    public int OtherTargets { get; set; } = 48;
+    /// <summary>The least target.</summary>
+    public int FromTarget { get; set; } = 1;
 
-    /// <summary>Their share of the lines.</summary>
-    public double OtherShare { get; set; } = 0.5;
+    /// <summary>The greatest target.</summary>
+    public int ToTarget { get; set; } = 100;
+
+    /// <summary>How often a line is of this family, relative to the others.</summary>
+    public double Share { get; set; } = 1;
+
+    /// <summary>All solvable puzzles of the family.</summary>
+    public PuzzleSet Solve() => new([.. Enumerable.Range(FromTarget, ToTarget - FromTarget + 1)], Count, Max);
 
     internal void Check()
     {
-        TrainingRecipe.Within("puzzles.target", Target, 0, 999);
         TrainingRecipe.Within("puzzles.count", Count, 2, 4);
         TrainingRecipe.Within("puzzles.max", Max, 1, 20);
-        TrainingRecipe.Within("puzzles.otherTargets", OtherTargets, 0, 999);
-        if (!(OtherShare >= 0 && OtherShare < 1)) throw TrainingRecipe.Wrong("puzzles.otherShare", "0 to less than 1", $"{OtherShare}");
+        TrainingRecipe.Within("puzzles.fromTarget", FromTarget, 0, 999);
+        TrainingRecipe.Within("puzzles.toTarget", ToTarget, FromTarget, 999);
+        if (!(Share > 0) || !double.IsFinite(Share)) throw TrainingRecipe.Wrong("puzzles.share", "more than 0", $"{Share}");
     }
 }
 
