@@ -20,10 +20,11 @@ internal static class TrainCommand
         var config = new Option<string?>("--config") { HelpName = "FILE", Description = "The recipe in JSON; what it leaves out has its default." };
         var output = new Option<string>("--out") { HelpName = "FILE", Description = "The model, a GGUF file; checkpoint and curve are written beside it.", Required = true };
         Option<int?> steps = OptionParsers.Number("--steps", "Updates in all, instead of the recipe's.", 1, int.MaxValue);
+        Option<int?> every = OptionParsers.Number("--checkpoint-every", "Seconds between checkpoints; 60 if not given. A run that is killed loses no more.", 1, 86_400);
         Option<int?> threads = OptionParsers.Number("--threads", "Threads to compute with; all cores if not given.", 1, 1024);
         var command = new Command("lm", "Trains a small language model; goes on where an earlier run of the same recipe stopped, and Ctrl-C saves.")
         {
-            task, text, config, output, steps, threads,
+            task, text, config, output, steps, every, threads,
         };
         command.SetAction((parsed, cancel) => Task.Run(
             () =>
@@ -34,7 +35,7 @@ internal static class TrainCommand
                 if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file)))) throw new IOException($"{file}: its folder does not exist");
                 TrainingTask learned = TaskOf(parsed.GetValue(task)!, parsed.GetValue(text), recipe);
                 using var training = new LanguageModelTraining(recipe, learned, file, parsed.GetValue(threads) ?? 0);
-                return Run(training, recipe, file, parsed.InvocationConfiguration, cancel);
+                return Run(training, recipe, file, TimeSpan.FromSeconds(parsed.GetValue(every) ?? 60), parsed.InvocationConfiguration, cancel);
             },
             CancellationToken.None));
         return command;
@@ -49,11 +50,12 @@ internal static class TrainCommand
             : TrainingTask.Text(recipe, File.ReadAllText(text));
     }
 
-    private static int Run(LanguageModelTraining training, TrainingRecipe recipe, string file, InvocationConfiguration invocation, CancellationToken cancel)
+    private static int Run(
+        LanguageModelTraining training, TrainingRecipe recipe, string file, TimeSpan every, InvocationConfiguration invocation, CancellationToken cancel)
     {
         TextWriter error = invocation.Error;
         error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{training.Parameters / 1e6:0.00} million weights, {recipe.Steps} steps of {training.TokensPerStep} tokens"));
-        bool ended = Measure(training, recipe, error, cancel);
+        bool ended = Measure(training, recipe, every, error, cancel);
         string chart = Path.ChangeExtension(file, ".curve.png");
         CurveChart.Write(chart, CurveFile.Read(training.CurvePath), $"{recipe.Name}: loss");
         invocation.Output.WriteLine($"{file} is written after {training.StepCount} of {recipe.Steps} steps; its curve is {chart}");
@@ -61,12 +63,12 @@ internal static class TrainCommand
         return ended ? ExitCode.Good : ExitCode.Interrupted;
     }
 
-    private static bool Measure(LanguageModelTraining training, TrainingRecipe recipe, TextWriter error, CancellationToken cancel)
+    private static bool Measure(LanguageModelTraining training, TrainingRecipe recipe, TimeSpan every, TextWriter error, CancellationToken cancel)
     {
         IAnsiConsole? console = EngineLoading.Terminal(error);
         var clock = Stopwatch.StartNew();
         long first = -1;
-        if (console is null) return training.Run(point => error.WriteLine(Line(point, Rate(point.Step))), Count, cancel);
+        if (console is null) return training.Run(every, point => error.WriteLine(Line(point, Rate(point.Step))), Count, cancel);
         return console.Progress()
             .AutoClear(false)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
@@ -74,6 +76,7 @@ internal static class TrainCommand
             {
                 ProgressTask bar = context.AddTask("first step", maxValue: recipe.Steps);
                 return training.Run(
+                    every,
                     point => bar.Description = Line(point, Rate(point.Step)),
                     step =>
                     {

@@ -7,7 +7,7 @@ internal static class AtomicFile
     public static void Write(string path, Action<Stream> write)
     {
         string whole = Path.GetFullPath(path);
-        string beside = $"{whole}.{Environment.ProcessId}.tmp";
+        string beside = whole + ".tmp"; // One that a killed process left is written over.
         try
         {
             using (var stream = new FileStream(beside, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))

@@ -51,18 +51,21 @@ public sealed class LanguageModelTraining : IDisposable
     public long StepCount => _trainer.StepCount;
 
     /// <summary>Trains, or goes on from the checkpoint, to the last step or until cancelled, and writes the model as it then is.</summary>
+    /// <param name="checkpointEvery">Time between checkpoints; a minute if null.</param>
     /// <param name="report">Called for each point of the curve.</param>
     /// <param name="stepped">Called after each step with its number.</param>
     /// <param name="cancel">Ends the run after the step in hand.</param>
     /// <returns>Whether the last step was reached.</returns>
     /// <exception cref="TrainingDivergedException">Loss or gradients are not finite; what was before the step is saved.</exception>
     /// <exception cref="GraphException">The checkpoint is of another recipe.</exception>
-    public bool Run(Action<CurvePoint>? report = null, Action<long>? stepped = null, CancellationToken cancel = default)
+    public bool Run(
+        TimeSpan? checkpointEvery = null, Action<CurvePoint>? report = null, Action<long>? stepped = null, CancellationToken cancel = default)
     {
         var run = new TrainingRun(_trainer, new TrainingRunOptions
         {
             Steps = _recipe.Steps,
             Checkpoint = CheckpointPath,
+            CheckpointEvery = checkpointEvery ?? TimeSpan.FromMinutes(1),
             Curve = CurvePath,
             Settings = _recipe.ToJson(),
             ReportEvery = 50,

@@ -3,68 +3,72 @@ using System.Text.Json.Serialization;
 using Coppice.Graphs.Training;
 using Coppice.Kernels.Formats;
 using Coppice.Model;
+using Coppice.Training.Puzzles;
 
 namespace Coppice.Training.LanguageModels;
 
-/// <summary>All that a trained model depends on but the code and the machine: a JSON file, kept beside the model.</summary>
+/// <summary>
+/// All that a trained model depends on but the code and the machine: a JSON file, kept beside the model. Its properties can be set because
+/// the serializer of generated code gives init-only ones that a file leaves out no default.
+/// </summary>
 public sealed record TrainingRecipe
 {
     /// <summary>The model's name.</summary>
-    public string Name { get; init; } = "model";
+    public string Name { get; set; } = "model";
 
     /// <summary>Seed of first weights and data.</summary>
-    public int Seed { get; init; } = 1;
+    public int Seed { get; set; } = 1;
 
     /// <summary>Layers.</summary>
-    public int Layers { get; init; } = 4;
+    public int Layers { get; set; } = 4;
 
     /// <summary>Width of the residual stream.</summary>
-    public int Width { get; init; } = 256;
+    public int Width { get; set; } = 256;
 
     /// <summary>Query heads.</summary>
-    public int Heads { get; init; } = 8;
+    public int Heads { get; set; } = 8;
 
     /// <summary>Key and value heads: as many as query heads is multi-head, one is multi-query.</summary>
-    public int KvHeads { get; init; } = 8;
+    public int KvHeads { get; set; } = 8;
 
     /// <summary>Width of the feed-forward block.</summary>
-    public int FeedForward { get; init; } = 704;
+    public int FeedForward { get; set; } = 704;
 
     /// <summary>Positions the model is said to be for.</summary>
-    public int Context { get; init; } = 256;
+    public int Context { get; set; } = 256;
 
     /// <summary>Sequences of a batch.</summary>
-    public int Rows { get; init; } = 256;
+    public int Rows { get; set; } = 256;
 
     /// <summary>Tokens of a sequence; puzzles have their own.</summary>
-    public int Length { get; init; } = 64;
+    public int Length { get; set; } = 64;
 
     /// <summary>Batches whose gradients make one update.</summary>
-    public int Accumulation { get; init; } = 1;
+    public int Accumulation { get; set; } = 1;
 
     /// <summary>Updates.</summary>
-    public long Steps { get; init; } = 1000;
+    public long Steps { get; set; } = 1000;
 
     /// <summary>Highest learning rate; it falls along a cosine to a fiftieth.</summary>
-    public float LearningRate { get; init; } = 1e-3f;
+    public float LearningRate { get; set; } = 1e-3f;
 
     /// <summary>Steps in which the learning rate rises.</summary>
-    public long WarmupSteps { get; init; } = 100;
+    public long WarmupSteps { get; set; } = 100;
 
     /// <summary>Weight decay of matrices.</summary>
-    public float WeightDecay { get; init; } = 0.1f;
+    public float WeightDecay { get; set; } = 0.1f;
 
     /// <summary>Greatest norm of the gradients.</summary>
-    public float ClipNorm { get; init; } = 1;
+    public float ClipNorm { get; set; } = 1;
 
     /// <summary>Decay of the moving average of the weights, which is what is written; 0 for the last weights.</summary>
-    public float AverageDecay { get; init; } = 0.999f;
+    public float AverageDecay { get; set; } = 0.999f;
 
     /// <summary>How matrices are stored in the model's file.</summary>
-    public string Type { get; init; } = "f16";
+    public string Type { get; set; } = "f16";
 
-    /// <summary>The puzzles to learn, for the task "puzzles".</summary>
-    public PuzzleRecipe Puzzles { get; init; } = new();
+    /// <summary>The puzzles to learn, for the task "puzzles"; the first family is the one that is measured.</summary>
+    public IReadOnlyList<PuzzleRecipe> Puzzles { get; set; } = [new()];
 
     /// <summary>The model's sizes.</summary>
     /// <param name="vocabulary">Number of tokens.</param>
@@ -141,7 +145,8 @@ public sealed record TrainingRecipe
         if (!(WeightDecay >= 0)) throw Wrong("weightDecay", "0 or more", $"{WeightDecay}");
         if (!(ClipNorm >= 0)) throw Wrong("clipNorm", "0 or more", $"{ClipNorm}");
         if (!(AverageDecay >= 0 && AverageDecay < 1)) throw Wrong("averageDecay", "0 to less than 1", $"{AverageDecay}");
-        Puzzles.Check();
+        if (Puzzles.Count == 0) throw Wrong("puzzles", "one family or more", "none");
+        foreach (PuzzleRecipe family in Puzzles) family.Check();
         _ = TensorType;
     }
 
@@ -153,31 +158,34 @@ public sealed record TrainingRecipe
     internal static RequestRejectedException Wrong(string name, string expected, string found) => new(name, expected, found);
 }
 
-/// <summary>Which puzzles are learned.</summary>
+/// <summary>A family of puzzles that is learned.</summary>
 public sealed record PuzzleRecipe
 {
-    /// <summary>The target that counts.</summary>
-    public int Target { get; init; } = 24;
-
     /// <summary>How many numbers a puzzle has.</summary>
-    public int Count { get; init; } = 4;
+    public int Count { get; set; } = 3;
 
     /// <summary>The greatest number.</summary>
-    public int Max { get; init; } = 13;
+    public int Max { get; set; } = 20;
 
-    /// <summary>Puzzles of all targets from 1 to this are learned too, for what they teach about numbers; 0 for none.</summary>
-    public int OtherTargets { get; init; } = 48;
+    /// <summary>The least target.</summary>
+    public int FromTarget { get; set; } = 1;
 
-    /// <summary>Their share of the lines.</summary>
-    public double OtherShare { get; init; } = 0.5;
+    /// <summary>The greatest target.</summary>
+    public int ToTarget { get; set; } = 100;
+
+    /// <summary>How often a line is of this family, relative to the others.</summary>
+    public double Share { get; set; } = 1;
+
+    /// <summary>All solvable puzzles of the family.</summary>
+    public PuzzleSet Solve() => new([.. Enumerable.Range(FromTarget, ToTarget - FromTarget + 1)], Count, Max);
 
     internal void Check()
     {
-        TrainingRecipe.Within("puzzles.target", Target, 0, 999);
         TrainingRecipe.Within("puzzles.count", Count, 2, 4);
         TrainingRecipe.Within("puzzles.max", Max, 1, 20);
-        TrainingRecipe.Within("puzzles.otherTargets", OtherTargets, 0, 999);
-        if (!(OtherShare >= 0 && OtherShare < 1)) throw TrainingRecipe.Wrong("puzzles.otherShare", "0 to less than 1", $"{OtherShare}");
+        TrainingRecipe.Within("puzzles.fromTarget", FromTarget, 0, 999);
+        TrainingRecipe.Within("puzzles.toTarget", ToTarget, FromTarget, 999);
+        if (!(Share > 0) || !double.IsFinite(Share)) throw TrainingRecipe.Wrong("puzzles.share", "more than 0", $"{Share}");
     }
 }
 

@@ -41,7 +41,7 @@ public abstract class TrainingTask
 
     private sealed class PuzzleTask : TrainingTask
     {
-        private const int HeldOutOrders = 4;
+        private const int MostHeldOutRows = 512;
         private readonly PuzzleTraining _training;
         private readonly PuzzleTraining _heldOut;
         private readonly TrainingRecipe _recipe;
@@ -49,19 +49,12 @@ public abstract class TrainingTask
         public PuzzleTask(TrainingRecipe recipe)
         {
             _recipe = recipe;
-            PuzzleRecipe puzzles = recipe.Puzzles;
-            var own = new PuzzleSet([puzzles.Target], puzzles.Count, puzzles.Max);
-            List<(IReadOnlyList<SolvedPuzzle>, double)> sources = [(own.Part(PuzzlePart.Training), 1 - puzzles.OtherShare)];
-            if (puzzles.OtherTargets > 0 && puzzles.OtherShare > 0)
-            {
-                int[] others = [.. Enumerable.Range(1, puzzles.OtherTargets)];
-                sources.Add((new PuzzleSet(others, puzzles.Count, puzzles.Max).Part(PuzzlePart.Training), puzzles.OtherShare));
-            }
-
-            _training = new PuzzleTraining(sources);
-            IReadOnlyList<SolvedPuzzle> validation = own.Part(PuzzlePart.Validation);
+            PuzzleSet[] sets = [.. recipe.Puzzles.Select(f => f.Solve())];
+            _training = new PuzzleTraining(sets.Zip(recipe.Puzzles, (set, family) => (set.Part(PuzzlePart.Training), family.Share)));
+            IReadOnlyList<SolvedPuzzle> validation = sets[0].Part(PuzzlePart.Validation);
+            if (validation.Count == 0) throw new RequestRejectedException("puzzles", "a first family with puzzles to hold out", "too few");
             _heldOut = new PuzzleTraining([(validation, 1)]);
-            HeldOutRows = HeldOutOrders * validation.Count;
+            HeldOutRows = Math.Min(MostHeldOutRows, 4 * validation.Count);
         }
 
         public override TrainingVocabulary Vocabulary => PuzzleTraining.Vocabulary;

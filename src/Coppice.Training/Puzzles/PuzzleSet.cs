@@ -21,9 +21,9 @@ public sealed class PuzzleSet
 {
     private readonly Dictionary<PuzzlePart, List<SolvedPuzzle>> _parts = Enum.GetValues<PuzzlePart>().ToDictionary(p => p, _ => new List<SolvedPuzzle>());
 
-    /// <summary>The puzzles of the game of 24: four numbers from 1 to 13.</summary>
+    /// <summary>The puzzles that the default model is measured on: three numbers from 1 to 20, targets from 1 to 100.</summary>
     public PuzzleSet()
-        : this([24], 4, 13)
+        : this([.. Enumerable.Range(1, 100)], 3, 20)
     {
     }
 

@@ -7,9 +7,17 @@ public sealed class PuzzleTests
     [Fact]
     public void The_game_of_24_has_its_known_1362_puzzles()
     {
-        var set = new PuzzleSet();
+        var set = new PuzzleSet([24], 4, 13);
         Assert.Equal(1362, Enum.GetValues<PuzzlePart>().Sum(p => set.Part(p).Count));
         Assert.InRange(set.Part(PuzzlePart.Test).Count, 100, 150);
+    }
+
+    [Fact]
+    public void The_default_puzzles_are_three_numbers_and_a_tenth_is_for_tests()
+    {
+        var set = new PuzzleSet();
+        Assert.Equal([14284, 490, 1482], Enum.GetValues<PuzzlePart>().Select(p => set.Part(p).Count));
+        Assert.All(set.Part(PuzzlePart.Test), s => Assert.Equal(3, s.Puzzle.Numbers.Count));
     }
 
     [Fact]
@@ -82,10 +90,12 @@ public sealed class PuzzleTests
         if (found) Assert.Equal(new Puzzle(24, 3, 8, 8, 2), puzzle);
     }
 
-    [Fact]
-    public void No_test_puzzle_is_learned_under_any_order_of_its_numbers()
+    [Theory]
+    [InlineData(24, 24, 4, 13)]
+    [InlineData(1, 100, 3, 20)]
+    public void No_test_puzzle_is_learned_under_any_order_of_its_numbers(int from, int to, int count, int max)
     {
-        var set = new PuzzleSet([24], 4, 13);
+        var set = new PuzzleSet([.. Enumerable.Range(from, to - from + 1)], count, max);
         var held = set.Part(PuzzlePart.Test).Concat(set.Part(PuzzlePart.Validation)).Select(s => s.Puzzle).ToHashSet();
         var training = new PuzzleTraining([(set.Part(PuzzlePart.Training), 1)]);
         for (int i = 0; i < 5000; i++)
@@ -99,7 +109,7 @@ public sealed class PuzzleTests
     [Fact]
     public void Lines_depend_on_seed_and_number_alone_and_fit_their_rows()
     {
-        var training = new PuzzleTraining([(new PuzzleSet().Part(PuzzlePart.Training), 1), (new PuzzleSet([10], 4, 13).Part(PuzzlePart.Training), 1)]);
+        var training = new PuzzleTraining([(new PuzzleSet([24], 4, 13).Part(PuzzlePart.Training), 1), (new PuzzleSet([10], 4, 13).Part(PuzzlePart.Training), 1)]);
         Assert.Equal(training.Line(1, 77), training.Line(1, 77));
         Assert.NotEqual(Enumerable.Range(0, 9).Select(i => training.Line(1, i)), Enumerable.Range(0, 9).Select(i => training.Line(2, i)));
         var tokens = new long[1000 * PuzzleTraining.LineTokens];
