@@ -64,9 +64,24 @@ internal sealed class CommandProcess : IDisposable
         return new CommandRun(_process.ExitCode, await _output, await _error);
     }
 
+    /// <summary>The lines of a file that a process keeps to itself, as a program without locks sees them.</summary>
+    public static string[] Lines(string file)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "files in use can't be read");
+        using Process cat = Process.Start(new ProcessStartInfo("cat", [file]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        string text = cat.StandardOutput.ReadToEnd();
+        cat.WaitForExit();
+        return text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
     public void Dispose()
     {
-        if (!_process.HasExited) _process.Kill();
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            _process.WaitForExit();
+        }
+
         _process.Dispose();
     }
 

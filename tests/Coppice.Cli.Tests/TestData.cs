@@ -9,6 +9,9 @@ internal static class TestData
     /// <summary>llama.cpp's greedy tokens of that model.</summary>
     public static string StoriesGoldens() => Find("stories260K/stories260K-f32.greedy64.jsonl");
 
+    /// <summary>A file of problems.</summary>
+    public static string Prompts(string name) => Find($"prompts/{name}");
+
     private static string Find(string relative)
     {
         string? root = Root();

@@ -22,7 +22,7 @@ internal sealed class EvalResults : IDisposable
     public static EvalResults Open(string? path, EvalSettings settings)
     {
         if (path is null) return new EvalResults(null, "");
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read);
+        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         var results = new EvalResults(file, path);
         try
         {
