@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Globalization;
 using Coppice.Kernels.Attention;
 
 namespace Coppice.Cli;
@@ -8,9 +7,9 @@ namespace Coppice.Cli;
 /// <summary>What <c>bench</c> measures: every prompt length with every number of samples, in every mode.</summary>
 internal sealed class BenchArguments
 {
-    private readonly Option<int[]> _promptTokens = List("--prompt-tokens", "Lengths of the prompt, as in 512,2048", [512], 1 << 24);
+    private readonly Option<int[]> _promptTokens = OptionParsers.Numbers("--prompt-tokens", "Lengths of the prompt, as in 512,2048", [512], 1 << 24);
 
-    private readonly Option<int[]> _samples = List("--samples", "Numbers of samples, as in 1,4,16", [1, 4, 16, 32], 65_536, "-n");
+    private readonly Option<int[]> _samples = OptionParsers.Numbers("--samples", "Numbers of samples, as in 1,4,16", [1, 4, 16, 32], 65_536, "-n");
 
     private readonly Option<int?> _tokens = OptionParsers.Number("--tokens", "Decode steps; 16 if not given.", 1, 1 << 20);
 
@@ -86,32 +85,6 @@ internal sealed class BenchArguments
     private static bool WeightsAreGiven(ParseResult parsed) => parsed.GetResult(RuntimeArguments.WeightsName) is OptionResult { Implicit: false };
 
     private static bool IsGiven(ParseResult parsed, Option option) => parsed.GetResult(option) is { Implicit: false };
-
-    private static Option<int[]> List(string name, string description, int[] fallback, int most, params string[] aliases) => new(name, aliases)
-    {
-        Description = $"{description} ({string.Join(',', fallback)} if not given).",
-        HelpName = "NUMBERS",
-        DefaultValueFactory = _ => fallback,
-        CustomParser = result => Parse(result, name, most),
-    };
-
-    private static int[]? Parse(ArgumentResult result, string name, int most)
-    {
-        var numbers = new List<int>();
-        foreach (string word in result.Tokens.SelectMany(token => token.Value.Split(',')))
-        {
-            if (int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= most)
-            {
-                numbers.Add(number);
-                continue;
-            }
-
-            result.AddError($"{name}: expected whole numbers from 1 to {most} with commas between, found '{word}'");
-            return null;
-        }
-
-        return [.. numbers];
-    }
 }
 
 /// <summary>The rows of a benchmark.</summary>

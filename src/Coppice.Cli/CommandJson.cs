@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using Coppice.Cli.Evaluation;
 
 namespace Coppice.Cli;
 
@@ -16,6 +17,9 @@ namespace Coppice.Cli;
 [JsonSerializable(typeof(LadderReport))]
 [JsonSerializable(typeof(ColdReport))]
 [JsonSerializable(typeof(PerplexityReport))]
+[JsonSerializable(typeof(EvalSettings))]
+[JsonSerializable(typeof(EvalOutcome))]
+[JsonSerializable(typeof(EvalReport))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {
     // Built by hand for the encoder, which keeps letters outside ASCII readable; the output is no part of a web page.

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Help;
+using Coppice.Cli.Evaluation;
 
 namespace Coppice.Cli;
 
@@ -49,6 +50,7 @@ internal static class CoppiceCommand
         new HelpOption { Recursive = true },
         new VersionOption(),
         SampleCommand.Create(),
+        EvalCommand.Create(),
         BenchCommand.Create(),
         PerplexityCommand.Create(),
         InspectCommand.Create(),

@@ -35,6 +35,38 @@ internal static class OptionParsers
         };
     }
 
+    /// <summary>An option that takes whole numbers with commas between; without the option its value is the fallback.</summary>
+    /// <param name="name">The long name, with its dashes.</param>
+    /// <param name="description">What it does, for the help text, without a full stop.</param>
+    /// <param name="fallback">The numbers if not given; none where that is said elsewhere.</param>
+    /// <param name="most">The largest number; the smallest is 1.</param>
+    /// <param name="aliases">Short names, with their dash.</param>
+    public static Option<int[]> Numbers(string name, string description, int[] fallback, int most, params string[] aliases) => new(name, aliases)
+    {
+        Description = fallback.Length == 0 ? $"{description}." : $"{description} ({string.Join(',', fallback)} if not given).",
+        HelpName = "NUMBERS",
+        DefaultValueFactory = _ => fallback,
+        CustomParser = result => Parse(result, name, most),
+    };
+
+    private static int[]? Parse(ArgumentResult result, string name, int most)
+    {
+        var numbers = new List<int>();
+        foreach (string word in result.Tokens.SelectMany(token => token.Value.Split(',')))
+        {
+            if (int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= most)
+            {
+                numbers.Add(number);
+                continue;
+            }
+
+            result.AddError($"{name}: expected whole numbers from 1 to {most} with commas between, found '{word}'");
+            return null;
+        }
+
+        return [.. numbers];
+    }
+
     /// <summary>An option that takes one of a few words; without the option its value is that of the first.</summary>
     /// <param name="name">The long name, with its dashes.</param>
     /// <param name="description">What it does, for the help text.</param>

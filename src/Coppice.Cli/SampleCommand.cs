@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
+using Coppice.Cli.Verifying;
 using Coppice.Model;
 using Coppice.ModelFiles;
 using Coppice.Tokenizing;
+using Coppice.Training.Puzzles;
 
 namespace Coppice.Cli;
 
@@ -12,41 +14,61 @@ internal static class SampleCommand
     private const string DefaultPrompt = "Once upon a time";
     private const int LargestDefaultContext = 131_072;
 
+    /// <summary>Held out: the model that comes with the command has not learned it.</summary>
+    private static readonly Puzzle DefaultPuzzle = new(24, 3, 8, 8, 2);
+
     public static Command Create()
     {
         var model = new ModelArguments();
         var prompt = new PromptArguments();
         var sample = new SampleArguments();
+        var verify = new VerifyArguments();
         var runtime = new RuntimeArguments();
         Option<bool> json = JsonOutput.Option();
         var command = new Command("sample", "Samples continuations of one prompt, whose keys and values are read once for all of them.");
         model.AddTo(command);
         prompt.AddTo(command);
         sample.AddTo(command);
+        verify.AddTo(command);
         runtime.AddTo(command);
         command.Add(json);
         command.SetAction(async (parsed, cancel) =>
         {
             TextWriter error = parsed.InvocationConfiguration.Error;
             GenerationRequest asked = sample.Read(parsed);
+            VerifySettings? check = verify.Read(parsed);
             ModelName name = ModelName.Of(parsed);
-            string text = name.IsDefault && !ModelName.IsGiven(parsed, "--prompt") && !ModelName.IsGiven(parsed, "--file")
-                ? DefaultPrompt
+            string text = name.DefaultPath is not null && !ModelName.IsGiven(parsed, "--prompt") && !ModelName.IsGiven(parsed, "--file")
+                ? name.AnswersPuzzles || check is { IsPuzzle: true } ? PuzzleText.Prompt(DefaultPuzzle) : DefaultPrompt
                 : await prompt.ReadAsync(parsed, cancel);
             if (text.Length == 0) throw new RequestRejectedException("prompt", "a text", "an empty one");
-            using ModelSource source = name.IsDefault ? new ModelSource(ModelName.DefaultPath, null) : model.Read(parsed, 1, error, cancel);
+            if (check is { IsPuzzle: true }) PuzzleVerifier.Require(text);
+            using IVerifier? verifier = check?.Create(withProblems: false);
+            using ModelSource source = name.Open(model, parsed, error, cancel);
             (GenerationRequest request, EngineOptions options) = Fit(source.Path, text, asked, sample, runtime, parsed);
             using Engine engine = await EngineLoading.LoadAsync(source, options, error, cancel);
             source.Opened();
-            if (name.HasRandomWeights) error.WriteLine($"{name.Text} has random weights: its text is noise; -m FILE takes a real model");
+            name.WarnOfNoise(error);
             var run = new SampleRun(request.Samples);
-            bool cancelled = await SampleProgress.RunAsync(error, engine, request, run, cancel);
+            bool ended = !await SampleProgress.RunAsync(error, engine, request, run, cancel);
+            if (verifier is not null) ended &= await VerifyAsync(run, request, text, new Verification(verifier, check!.Jobs), error, cancel);
             var output = new SampleOutput(engine, options, request, run);
             if (parsed.GetValue(json)) JsonOutput.Write(parsed.InvocationConfiguration.Output, output.Report(name.Text), CommandJson.Readable.SampleReport);
             else output.WriteText(parsed.InvocationConfiguration.Output);
-            return cancelled ? ExitCode.Interrupted : ExitCode.Good;
+            return ended ? ExitCode.Good : ExitCode.Interrupted;
         });
         return command;
+    }
+
+    /// <summary>Judges the samples that are whole.</summary>
+    /// <returns>Whether it came to its end.</returns>
+    private static async Task<bool> VerifyAsync(
+        SampleRun run, GenerationRequest request, string prompt, Verification verification, TextWriter error, CancellationToken cancel)
+    {
+        Submission[] whole = [.. run.Ranked(request.Ranking).Where(sample => sample.Reason is not null).Select(sample => new Submission(prompt, sample.Text)).Distinct()];
+        bool ended = await Progress.CountAsync(error, "verifying", whole.Length, progress => verification.CheckAsync(whole, progress, cancel));
+        run.Judge(sample => verification.Of(new Submission(prompt, sample)));
+        return ended;
     }
 
     /// <summary>
@@ -93,27 +115,4 @@ internal static class SampleCommand
         };
         return (request, options);
     }
-}
-
-/// <summary>A model as the user named it.</summary>
-/// <param name="Text">The file, or the random model's shape and type.</param>
-/// <param name="IsDefault">Whether none was named.</param>
-/// <param name="HasRandomWeights">Whether its text is known to be noise.</param>
-internal sealed record ModelName(string Text, bool IsDefault, bool HasRandomWeights)
-{
-    private const string Default = "assets/tiny-noise.gguf";
-
-    /// <summary>The model that comes with the command, beside the program.</summary>
-    public static string DefaultPath => Path.Combine(AppContext.BaseDirectory, Default);
-
-    public static ModelName Of(ParseResult parsed)
-    {
-        // Where both are given, reading the model refuses them.
-        if (IsGiven(parsed, "--random")) return new(parsed.GetValue<string>("--random") ?? "", false, true);
-        if (IsGiven(parsed, "--model")) return new(parsed.GetValue<string>("--model") ?? "", false, false);
-        return new(Default, true, true);
-    }
-
-    /// <summary>Whether an option is on the command line.</summary>
-    public static bool IsGiven(ParseResult parsed, string option) => parsed.GetResult(option) is not null;
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Coppice.Cli.Verifying;
 using Coppice.Kernels.Attention;
 
 namespace Coppice.Cli;
@@ -14,7 +15,8 @@ internal sealed class SampleOutput(Engine engine, EngineOptions options, Generat
         run.Result?.ReusedTokens ?? 0,
         [.. run.Ranked(request.Ranking).OrderBy(sample => sample.Index).Select(sample => new SampleChoice(
             sample.Index, sample.Text, sample.TokenIds, sample.Logprobs, Spelling.Of(sample.Reason),
-            double.IsFinite(sample.MeanLogprob) ? sample.MeanLogprob : null, sample.Rank))],
+            double.IsFinite(sample.MeanLogprob) ? sample.MeanLogprob : null, sample.Rank,
+            sample.Verdict?.IsRight, sample.Verdict?.Reason))],
         Timings(),
         Memory(),
         Traffic(),
@@ -25,17 +27,32 @@ internal sealed class SampleOutput(Engine engine, EngineOptions options, Generat
     public void WriteText(TextWriter output)
     {
         bool terminal = output == Console.Out && !Console.IsOutputRedirected;
-        foreach (RankedSample sample in run.Ranked(request.Ranking))
+        IReadOnlyList<RankedSample> ranked = run.Ranked(request.Ranking);
+        foreach (RankedSample sample in ranked)
         {
             string answer = sample.Answer is { } found && request.Ranking.AnswerPattern is not null ? $"  answer {Visible(found)}" : "";
-            Line(output, $"#{sample.Rank}  score {sample.MeanLogprob:0.0000}  {sample.TokenIds.Count} tokens  {Spelling.Of(sample.Reason)}{answer}");
+            Line(output, $"#{sample.Rank}  score {sample.MeanLogprob:0.0000}  {sample.TokenIds.Count} tokens  {Spelling.Of(sample.Reason)}{answer}{Judgement(sample.Verdict)}");
             output.WriteLine(terminal ? Visible(sample.Text) : sample.Text);
             output.WriteLine();
         }
 
+        WriteVerdicts(output, ranked);
         SampleTimings timings = Timings();
         Line(output, $"prefill {request.PromptTokens!.Count} tokens, {timings.PrefillTokensPerSecond:0.0} t/s; decode {run.Tokens} tokens, {timings.DecodeTokensPerSecond:0.0} t/s; {engine.KernelPath.ToString().ToLowerInvariant()}, {engine.Threads} threads");
         if (run.Result is { Traffic: { Steps: > 0 } traffic }) WriteTraffic(output, traffic);
+    }
+
+    private static string Judgement(Verdict? verdict) =>
+        verdict is null ? "" : $"  {(verdict.IsRight ? "right" : "wrong")}: {Visible(verdict.Reason)}";
+
+    private static void WriteVerdicts(TextWriter output, IReadOnlyList<RankedSample> ranked)
+    {
+        RankedSample[] judged = [.. ranked.Where(sample => sample.Verdict is not null)];
+        if (judged.Length == 0) return;
+        RankedSample[] right = [.. judged.Where(sample => sample.Verdict!.IsRight)];
+        int different = right.Select(sample => sample.Text.Trim()).Distinct(StringComparer.Ordinal).Count();
+        string unjudged = judged.Length < ranked.Count ? $"; {ranked.Count - judged.Length} not checked" : "";
+        Line(output, $"right: {right.Length} of {judged.Length} samples, {different} different{unjudged}");
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Coppice.Kernels.Attention;
 
 namespace Coppice.Cli;
@@ -30,9 +31,13 @@ internal sealed record SampleReport(
 /// <param name="Logprobs">Each token's natural-log probability. [tokens]</param>
 /// <param name="FinishReason">stop, length or cancelled.</param>
 /// <param name="MeanLogprob">Per token, the end token included; null where there is no token.</param>
-/// <param name="Rank">1 is best.</param>
+/// <param name="Rank">1 is best; the right ones before all others where samples are verified.</param>
+/// <param name="Verified">Whether it is right; left out where it was not checked.</param>
+/// <param name="VerifyReason">What the check says of it; left out likewise.</param>
 internal sealed record SampleChoice(
-    int Index, string Text, IReadOnlyList<int> TokenIds, IReadOnlyList<float> Logprobs, string FinishReason, double? MeanLogprob, int Rank);
+    int Index, string Text, IReadOnlyList<int> TokenIds, IReadOnlyList<float> Logprobs, string FinishReason, double? MeanLogprob, int Rank,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] bool? Verified = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? VerifyReason = null);
 
 /// <summary>Milliseconds, and tokens a second; decoding counts the tokens of all samples.</summary>
 internal sealed record SampleTimings(

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Coppice.Cli.Verifying;
 using Coppice.Ranking;
 
 namespace Coppice.Cli;
@@ -12,6 +13,7 @@ internal sealed class SampleRun
 {
     private readonly BranchSoFar[] _branches;
     private long _decodeStarted;
+    private Func<string, Verdict?>? _verdictOf;
 
     public SampleRun(int samples)
     {
@@ -66,8 +68,22 @@ internal sealed class SampleRun
         }
     }
 
+    /// <summary>Takes in what is said of the texts of whole samples; from now on the right ones rank first.</summary>
+    public void Judge(Func<string, Verdict?> verdictOf) => _verdictOf = verdictOf;
+
     /// <summary>The samples in the order of their rank, ended or not.</summary>
     public IReadOnlyList<RankedSample> Ranked(RankingOptions ranking)
+    {
+        IReadOnlyList<RankedSample> ranked = RankedUnjudged(ranking);
+        if (_verdictOf is null) return ranked;
+        return [.. ranked
+            .Select(sample => sample with { Verdict = sample.Reason is null ? null : _verdictOf(sample.Text) })
+            .OrderByDescending(sample => sample.Verdict is { IsRight: true })
+            .ThenBy(sample => sample.Rank)
+            .Select((sample, i) => sample with { Rank = i + 1 })];
+    }
+
+    private IReadOnlyList<RankedSample> RankedUnjudged(RankingOptions ranking)
     {
         if (Result is { } result)
         {
@@ -98,7 +114,7 @@ internal sealed class SampleRun
     }
 }
 
-/// <summary>A sample in its place; one that was cancelled has no reason to have ended.</summary>
+/// <summary>A sample in its place; one that was cancelled has no reason to have ended, one that was not judged has no verdict.</summary>
 internal sealed record RankedSample(
     int Index, string Text, IReadOnlyList<int> TokenIds, IReadOnlyList<float> Logprobs, FinishReason? Reason, double MeanLogprob, int Rank,
-    string? Answer);
+    string? Answer, Verdict? Verdict = null);

@@ -31,17 +31,19 @@ internal sealed class SamplingArguments
     }
 
     /// <summary>The options that were given, over the defaults.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="defaults">What holds where nothing is given; null: the library's own.</param>
     /// <exception cref="RequestRejectedException">A value is out of range.</exception>
-    public SamplingOptions Read(ParseResult parsed)
+    public SamplingOptions Read(ParseResult parsed, SamplingOptions? defaults = null)
     {
-        var defaults = new SamplingOptions();
+        defaults ??= new SamplingOptions();
         return defaults with
         {
             Temperature = parsed.GetValue(_temperature) ?? defaults.Temperature,
             TopK = parsed.GetValue(_topK) ?? defaults.TopK,
             TopP = parsed.GetValue(_topP) ?? defaults.TopP,
             MinP = parsed.GetValue(_minP) ?? defaults.MinP,
-            Seed = parsed.GetValue(_seed),
+            Seed = parsed.GetValue(_seed) ?? defaults.Seed,
         };
     }
 }

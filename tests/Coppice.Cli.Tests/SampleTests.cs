@@ -94,15 +94,28 @@ public sealed class SampleTests
     }
 
     [Fact]
-    public async Task Without_a_model_the_one_beside_the_program_writes_and_says_that_it_is_noise()
+    public async Task Without_a_model_the_one_beside_the_program_writes_and_says_so_where_it_is_noise()
     {
         CommandRun run = await CommandProcess.Run(["sample", "-n", "2", "--max-tokens", "4"]);
         Assert.Equal(0, run.Code);
-        Assert.Contains("noise", run.Error, StringComparison.Ordinal);
+        Assert.Equal(ModelName.Default(AppContext.BaseDirectory).HasRandomWeights, run.Error.Contains("noise", StringComparison.Ordinal));
         Assert.Contains("#1  score -", run.Output, StringComparison.Ordinal);
         Assert.Contains("#2  score -", run.Output, StringComparison.Ordinal);
         Assert.Contains("t/s", run.Output, StringComparison.Ordinal);
         Assert.Contains("times as much", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_trained_model_is_the_default_where_it_is_beside_the_program()
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder["assets"]);
+        ModelName without = ModelName.Default(folder["."]);
+        Assert.Equal(("assets/tiny-noise.gguf", true, false), (without.Text, without.HasRandomWeights, without.AnswersPuzzles));
+        File.WriteAllText(folder["assets/puzzles.gguf"], "");
+        ModelName with = ModelName.Default(folder["."]);
+        Assert.Equal(("assets/puzzles.gguf", false, true), (with.Text, with.HasRandomWeights, with.AnswersPuzzles));
+        Assert.True(File.Exists(with.DefaultPath));
     }
 
     [Fact]
