@@ -81,6 +81,9 @@ public static class Gradients
         var rules = new Dictionary<string, GradientRule>(StringComparer.Ordinal);
         ElementwiseGradients.Register(rules);
         ShapeGradients.Register(rules);
+        ConvolutionGradients.Register(rules);
+        PoolingGradients.Register(rules);
+        NormalizationGradients.Register(rules);
         return rules;
     }
 }
