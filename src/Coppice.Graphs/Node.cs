@@ -31,7 +31,7 @@ public sealed class Node
     public IReadOnlyList<Value> Outputs { get; internal set; } = [];
 
     /// <summary>Position in the graph's order of execution.</summary>
-    public int Index { get; }
+    public int Index { get; internal set; }
 
     /// <summary>long, float, string, long[], float[] or <see cref="TensorData"/> by name.</summary>
     public IReadOnlyDictionary<string, object> Attributes => _attributes;

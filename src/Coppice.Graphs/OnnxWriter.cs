@@ -55,7 +55,7 @@ internal static class OnnxWriter
         foreach (Value result in graph.Outputs) Nested(output, 12, ValueInfo(result));
         foreach (Value value in graph.Nodes.SelectMany(n => n.Outputs))
         {
-            if (!graph.Outputs.Contains(value)) Nested(output, 13, ValueInfo(value));
+            if (!graph.Yields(value)) Nested(output, 13, ValueInfo(value));
         }
     }
 
