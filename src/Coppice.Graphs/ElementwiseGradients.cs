@@ -9,8 +9,8 @@ internal static class ElementwiseGradients
         rules["Sub"] = (n, g) => [SumTo(g[0]!, n.Input(0)), Varies(n, 1) ? SumTo(-g[0]!, n.Input(1)) : null];
         rules["Mul"] = (n, g) =>
         [
-            Varies(n, 0) ? SumTo(g[0]! * n.Input(1), n.Input(0)) : null,
-            Varies(n, 1) ? SumTo(g[0]! * n.Input(0), n.Input(1)) : null,
+            Varies(n, 0) ? SumTo(Times(g[0]!, n.Input(1)), n.Input(0)) : null,
+            Varies(n, 1) ? SumTo(Times(g[0]!, n.Input(0)), n.Input(1)) : null,
         ];
         rules["Div"] = (n, g) =>
         [
@@ -23,13 +23,19 @@ internal static class ElementwiseGradients
         rules["Where"] = (n, g) => [null, SumTo(Mask(n.Input(0), g[0]!), n.Input(1)), SumTo(Mask(n.Input(0).Not(), g[0]!), n.Input(2))];
         rules["Neg"] = (_, g) => [-g[0]!];
         rules["Abs"] = (n, g) => [g[0]! * (Positive(n.Input(0)) - Positive(-n.Input(0)))];
-        rules["Exp"] = (n, g) => [g[0]! * n.Output];
+        rules["Exp"] = (n, g) => [Times(g[0]!, n.Output)];
         rules["Log"] = (n, g) => [g[0]! / n.Input(0)];
         rules["Sqrt"] = (n, g) => [g[0]! * 0.5f / n.Output];
         rules["Reciprocal"] = (n, g) => [-(g[0]! * n.Output * n.Output)];
         rules["Sigmoid"] = (n, g) => [g[0]! * (n.Output * (1 - n.Output))];
         rules["Tanh"] = (n, g) => [g[0]! * (1 - (n.Output * n.Output))];
         rules["Erf"] = (n, g) => [g[0]! * ((-(n.Input(0) * n.Input(0))).Exp() * 1.1283792f)];
+        rules["Sin"] = (n, g) => [g[0]! * n.Input(0).Cos()];
+        rules["Cos"] = (n, g) => [-(g[0]! * n.Input(0).Sin())];
+        rules["Elu"] = (n, g) => [n.Input(0).Greater(n.Graph.Scalar(0)).Where(g[0]!, g[0]! * (n.Output + n.Float("alpha", 1)))];
+        rules["HardSigmoid"] = (n, g) => [g[0]! * (Within(n.Output, 0, 1) * n.Float("alpha", 0.2f))];
+        rules["HardSwish"] = (n, g) =>
+            [g[0]! * (n.Input(0).HardSigmoid() + (n.Input(0) * (Within(n.Input(0), -3, 3) * (1 / 6f))))];
         rules["Softplus"] = (n, g) => [g[0]! * n.Input(0).Sigmoid()];
         rules["Relu"] = (n, g) => [g[0]! * Positive(n.Input(0))];
         rules["LeakyRelu"] = (n, g) =>
@@ -62,6 +68,12 @@ internal static class ElementwiseGradients
     /// <summary>Whether an input can have a gradient: a stored one has none.</summary>
     private static bool Varies(Node node, int input) => node.Input(input).Kind != ValueKind.Constant;
 
+    /// <summary>g * x; a gradient that only repeats a smaller one is not spread out first.</summary>
+    private static Value Times(Value g, Value x) =>
+        g.Producer is { OperatorType: "Expand" } expand && Shape.Broadcast(expand.Input(0).Shape, x.Shape) == g.Shape
+            ? expand.Input(0) * x
+            : g * x;
+
     private static bool IsReal(ElementType type) => type is ElementType.Float32 or ElementType.Float16 or ElementType.Float64;
 
     private static Value?[] Both(Node n, Value a, Value b) =>
@@ -80,6 +92,10 @@ internal static class ElementwiseGradients
 
     /// <summary>1 where x is above 0, else 0.</summary>
     private static Value Positive(Value x) => x.Greater(x.Graph.Scalar(0)).Cast(x.Type);
+
+    /// <summary>1 where x lies between two numbers, else 0.</summary>
+    private static Value Within(Value x, float low, float high) =>
+        x.Greater(x.Graph.Scalar(low)).And(x.Less(x.Graph.Scalar(high))).Cast(x.Type);
 
     private static Value Mask(Value condition, Value g) => condition.Where(g, g.Graph.Scalar(0));
 }

@@ -2,12 +2,21 @@ using Google.Protobuf;
 
 namespace Coppice.Graphs;
 
-/// <summary>The fields of one protocol-buffer message in turn; one that is not read is skipped.</summary>
-internal sealed class FieldReader(byte[] message)
+/// <summary>The fields of one protocol-buffer message in turn; one that is not read is skipped. Messages within are not copied.</summary>
+internal sealed class FieldReader
 {
-    private readonly CodedInputStream _input = new(message);
+    private readonly byte[] _bytes;
+    private readonly int _end;
+    private CodedInputStream _input;
     private uint _tag;
     private bool _read = true;
+
+    public FieldReader(ArraySegment<byte> message)
+    {
+        _bytes = message.Array!;
+        _end = message.Offset + message.Count;
+        _input = new CodedInputStream(_bytes, message.Offset, message.Count);
+    }
 
     /// <summary>Number of the field, as in the .proto file.</summary>
     public int Number => WireFormat.GetTagFieldNumber(_tag);
@@ -39,10 +48,14 @@ internal sealed class FieldReader(byte[] message)
         return _input.ReadString();
     }
 
-    public byte[] Bytes()
+    /// <summary>The bytes where they lie.</summary>
+    public ArraySegment<byte> Bytes()
     {
         Take(WireFormat.WireType.LengthDelimited);
-        return _input.ReadBytes().ToByteArray();
+        int length = _input.ReadLength(), start = (int)_input.Position;
+        if (length < 0 || length > _end - start) throw new GraphException($"field {Number} has {length} bytes, and {_end - start} are left");
+        _input = new CodedInputStream(_bytes, start + length, _end - start - length);
+        return new(_bytes, start, length);
     }
 
     /// <summary>One or a packed row of integers.</summary>
@@ -54,7 +67,7 @@ internal sealed class FieldReader(byte[] message)
             return;
         }
 
-        var packed = new CodedInputStream(Bytes());
+        CodedInputStream packed = Packed();
         while (!packed.IsAtEnd) add(packed.ReadInt64());
     }
 
@@ -67,8 +80,14 @@ internal sealed class FieldReader(byte[] message)
             return;
         }
 
-        var packed = new CodedInputStream(Bytes());
+        CodedInputStream packed = Packed();
         while (!packed.IsAtEnd) add(packed.ReadFloat());
+    }
+
+    private CodedInputStream Packed()
+    {
+        ArraySegment<byte> bytes = Bytes();
+        return new CodedInputStream(bytes.Array, bytes.Offset, bytes.Count);
     }
 
     private void Take(WireFormat.WireType expected)

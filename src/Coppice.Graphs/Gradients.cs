@@ -28,7 +28,9 @@ public static class Gradients
         if (scalar.Shape.Count != 1) throw new GraphException($"only a scalar can be differentiated, not {scalar}");
         Graph graph = scalar.Graph;
         using IDisposable scope = graph.Scope("gradient");
-        HashSet<Node> dependent = Dependents(graph, values);
+        int before = graph.Nodes.Count;
+        var wanted = new HashSet<Value>(values);
+        HashSet<Node> dependent = Dependents(graph, wanted);
         var gradients = new Dictionary<Value, Value> { [scalar] = graph.Fill(1, scalar.Shape) };
         for (int i = scalar.Producer?.Index ?? -1; i >= 0; i--)
         {
@@ -36,16 +38,18 @@ public static class Gradients
             if (!dependent.Contains(node) || node.StopsGradient) continue;
             Value?[] outputs = [.. node.Outputs.Select(o => gradients.GetValueOrDefault(o))];
             if (Array.TrueForAll(outputs, o => o is null)) continue;
-            Accumulate(node, Rule(node)(node, outputs), gradients, dependent, values);
+            Accumulate(node, Rule(node)(node, outputs), gradients, dependent, wanted);
         }
 
-        return [.. values.Select(v => gradients.GetValueOrDefault(v) ?? graph.Fill(0, v.Shape))];
+        Value[] results = [.. values.Select(v => gradients.GetValueOrDefault(v) ?? graph.Fill(0, v.Shape))];
+        // Rules add the gradients of all inputs, those that lead nowhere too.
+        graph.RemoveUnused(before, results);
+        return results;
     }
 
     /// <summary>The nodes that depend on one of the values.</summary>
-    private static HashSet<Node> Dependents(Graph graph, IReadOnlyList<Value> values)
+    private static HashSet<Node> Dependents(Graph graph, HashSet<Value> from)
     {
-        var from = new HashSet<Value>(values);
         var nodes = new HashSet<Node>();
         foreach (Node node in graph.Nodes)
         {
@@ -59,7 +63,7 @@ public static class Gradients
         s_rules.GetValueOrDefault(node.OperatorType) ?? throw new GraphException($"{node} has no gradient");
 
     private static void Accumulate(
-        Node node, Value?[] inputs, Dictionary<Value, Value> gradients, HashSet<Node> dependent, IReadOnlyList<Value> values)
+        Node node, Value?[] inputs, Dictionary<Value, Value> gradients, HashSet<Node> dependent, HashSet<Value> wanted)
     {
         for (int i = 0; i < inputs.Length; i++)
         {
@@ -67,7 +71,7 @@ public static class Gradients
             Value input = node.Input(i);
             if (gradient.Shape != input.Shape)
                 throw new GraphException($"{node}: the gradient of input {i} is {gradient}; expected {input.Shape}");
-            if (!(input.Producer is { } producer && dependent.Contains(producer)) && !values.Contains(input)) continue;
+            if (!(input.Producer is { } producer && dependent.Contains(producer)) && !wanted.Contains(input)) continue;
             gradients[input] = gradients.TryGetValue(input, out Value? other) ? other + gradient : gradient;
         }
     }
@@ -77,6 +81,9 @@ public static class Gradients
         var rules = new Dictionary<string, GradientRule>(StringComparer.Ordinal);
         ElementwiseGradients.Register(rules);
         ShapeGradients.Register(rules);
+        ConvolutionGradients.Register(rules);
+        PoolingGradients.Register(rules);
+        NormalizationGradients.Register(rules);
         return rules;
     }
 }

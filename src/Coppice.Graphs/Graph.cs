@@ -16,6 +16,7 @@ public sealed class Graph
     private readonly List<Value> _parameters = [];
     private readonly List<Value> _constants = [];
     private readonly List<Value> _outputs = [];
+    private readonly HashSet<Value> _yielded = [];
     private readonly Dictionary<string, int> _names = new(StringComparer.Ordinal);
     private readonly Dictionary<int, Value> _scalars = [];
     private readonly Dictionary<string, Value> _integers = new(StringComparer.Ordinal);
@@ -121,7 +122,7 @@ public sealed class Graph
         ArgumentNullException.ThrowIfNull(value);
         if (value.Graph != this) throw new GraphException($"output {value}: it is part of another graph");
         if (value.Kind is not ValueKind.Computed) value = value.Identity();
-        if (!_outputs.Contains(value)) _outputs.Add(value);
+        if (_yielded.Add(value)) _outputs.Add(value);
         return value;
     }
 
@@ -163,6 +164,41 @@ public sealed class Graph
         node.Outputs = values;
         _nodes.Add(node);
         return node;
+    }
+
+    /// <summary>Whether a value is an output of each run.</summary>
+    internal bool Yields(Value value) => _yielded.Contains(value);
+
+    /// <summary>Removes the nodes from <paramref name="first"/> on that none of <paramref name="kept"/> depends on.</summary>
+    internal void RemoveUnused(int first, IEnumerable<Value> kept)
+    {
+        var used = new HashSet<Node>();
+        var open = new Stack<Value>(kept);
+        while (open.TryPop(out Value? value))
+        {
+            if (value.Producer is not { } node || node.Index < first || !used.Add(node)) continue;
+            foreach (Value? input in node.Inputs)
+            {
+                if (input is not null) open.Push(input);
+            }
+        }
+
+        int next = first;
+        for (int i = first; i < _nodes.Count; i++)
+        {
+            Node node = _nodes[i];
+            if (used.Contains(node))
+            {
+                node.Index = next;
+                _nodes[next++] = node;
+            }
+            else
+            {
+                foreach (Value output in node.Outputs) _values.Remove(output.Name);
+            }
+        }
+
+        _nodes.RemoveRange(next, _nodes.Count - next);
     }
 
     /// <summary>Adds a value of a file under its whole name.</summary>

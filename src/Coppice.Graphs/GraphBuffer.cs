@@ -6,6 +6,9 @@ namespace Coppice.Graphs;
 /// <summary>Memory of one tensor that the runtime reads and writes in place; it stays where it is from run to run.</summary>
 public sealed class GraphBuffer : IDisposable
 {
+    private readonly OrtValue _value;
+    private bool _disposed;
+
     /// <summary>Memory for a tensor, zero at first.</summary>
     /// <param name="type">Type of the elements.</param>
     /// <param name="shape">Shape.</param>
@@ -14,7 +17,7 @@ public sealed class GraphBuffer : IDisposable
         type.Bytes();
         Type = type;
         Shape = shape;
-        OrtValue = OrtValue.CreateAllocatedTensorValue(
+        _value = OrtValue.CreateAllocatedTensorValue(
             OrtAllocator.DefaultInstance, (Microsoft.ML.OnnxRuntime.Tensors.TensorElementType)type, shape.ToInt64());
         Bytes.Clear();
     }
@@ -32,10 +35,18 @@ public sealed class GraphBuffer : IDisposable
     /// <summary>Shape.</summary>
     public Shape Shape { get; }
 
-    /// <summary>The elements' bytes.</summary>
+    /// <summary>The elements' bytes; not to be used after the buffer is disposed.</summary>
     public Span<byte> Bytes => OrtValue.GetTensorMutableRawData();
 
-    internal OrtValue OrtValue { get; }
+    /// <summary>The runtime's handle; its memory is gone when it is disposed.</summary>
+    internal OrtValue OrtValue
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return _value;
+        }
+    }
 
     /// <summary>The elements.</summary>
     /// <typeparam name="T">The .NET type of <see cref="Type"/>.</typeparam>
@@ -62,5 +73,9 @@ public sealed class GraphBuffer : IDisposable
     public TensorData ToData() => new(Type, Shape, Bytes.ToArray());
 
     /// <summary>Frees the memory.</summary>
-    public void Dispose() => OrtValue.Dispose();
+    public void Dispose()
+    {
+        _disposed = true;
+        _value.Dispose();
+    }
 }

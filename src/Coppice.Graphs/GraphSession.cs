@@ -11,6 +11,9 @@ public sealed class GraphSession : IDisposable
 {
     private readonly InferenceSession _session;
     private readonly RunOptions _run = new();
+    private readonly (ElementType Type, Shape Shape)[] _inputs;
+    private readonly (ElementType Type, Shape Shape)[] _outputs;
+    private bool _disposed;
 
     /// <summary>Makes a graph ready; takes tens of milliseconds for hundreds of nodes.</summary>
     /// <param name="graph">A graph with outputs. Parameters are inputs of the run.</param>
@@ -48,6 +51,8 @@ public sealed class GraphSession : IDisposable
 
         InputNames = _session.InputNames;
         OutputNames = _session.OutputNames;
+        _inputs = [.. InputNames.Select(n => Taken(n, _session.InputMetadata[n]))];
+        _outputs = [.. OutputNames.Select(n => Taken(n, _session.OutputMetadata[n]))];
     }
 
     /// <summary>Names of the inputs, in the graph's order: inputs, then parameters that are not stored.</summary>
@@ -59,13 +64,20 @@ public sealed class GraphSession : IDisposable
     /// <summary>Runs the graph.</summary>
     /// <param name="inputs">A buffer for each of <see cref="InputNames"/>.</param>
     /// <param name="outputs">A buffer for each of <see cref="OutputNames"/>, none of them an input.</param>
-    /// <exception cref="GraphException">The run failed, as when a buffer has another shape.</exception>
+    /// <exception cref="GraphException">A buffer has another type or shape than its input or output, or is both; or the run failed.</exception>
     public void Run(IReadOnlyList<GraphBuffer> inputs, IReadOnlyList<GraphBuffer> outputs)
     {
         ArgumentNullException.ThrowIfNull(inputs);
         ArgumentNullException.ThrowIfNull(outputs);
-        if (inputs.Count != InputNames.Count) throw new GraphException($"the graph has {InputNames.Count} inputs, not {inputs.Count}");
-        if (outputs.Count != OutputNames.Count) throw new GraphException($"the graph has {OutputNames.Count} outputs, not {outputs.Count}");
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        Check("input", InputNames, _inputs, inputs);
+        Check("output", OutputNames, _outputs, outputs);
+        var read = new HashSet<GraphBuffer>(inputs);
+        for (int i = 0; i < outputs.Count; i++)
+        {
+            if (read.Contains(outputs[i])) throw new GraphException($"output '{OutputNames[i]}': its buffer is an input of the same run");
+        }
+
         try
         {
             _session.Run(_run, InputNames, [.. inputs.Select(b => b.OrtValue)], OutputNames, [.. outputs.Select(b => b.OrtValue)]);
@@ -79,9 +91,16 @@ public sealed class GraphSession : IDisposable
     /// <summary>Runs the graph once and copies what it yields: for tests and single runs.</summary>
     /// <param name="inputs">Elements of each input by name.</param>
     /// <returns>Elements of each output by name.</returns>
+    /// <exception cref="GraphException">An input is missing, unknown, or of another type or shape; or the run failed.</exception>
     public IReadOnlyDictionary<string, TensorData> Run(IReadOnlyDictionary<string, TensorData> inputs)
     {
         ArgumentNullException.ThrowIfNull(inputs);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        foreach (string name in inputs.Keys)
+        {
+            if (!InputNames.Contains(name)) throw new GraphException($"the graph has no input '{name}'; it has {string.Join(", ", InputNames)}");
+        }
+
         var given = new List<GraphBuffer>();
         try
         {
@@ -93,6 +112,7 @@ public sealed class GraphSession : IDisposable
                 buffer.Load(data);
             }
 
+            Check("input", InputNames, _inputs, given);
             using IDisposableReadOnlyCollection<OrtValue> results =
                 _session.Run(_run, InputNames, [.. given.Select(b => b.OrtValue)], OutputNames);
             return OutputNames.Zip(results, (name, value) => (name, Copy(value))).ToDictionary(p => p.name, p => p.Item2);
@@ -110,8 +130,29 @@ public sealed class GraphSession : IDisposable
     /// <summary>Frees the runtime's memory.</summary>
     public void Dispose()
     {
+        _disposed = true;
         _run.Dispose();
         _session.Dispose();
+    }
+
+    private static void Check(
+        string kind, IReadOnlyList<string> names, (ElementType Type, Shape Shape)[] expected, IReadOnlyList<GraphBuffer> buffers)
+    {
+        if (buffers.Count != names.Count) throw new GraphException($"the graph has {names.Count} {kind}s, not {buffers.Count}");
+        for (int i = 0; i < expected.Length; i++)
+        {
+            GraphBuffer buffer = buffers[i];
+            if (buffer.Type != expected[i].Type || buffer.Shape != expected[i].Shape)
+                throw new GraphException($"{kind} '{names[i]}' is {buffer.Type} {buffer.Shape}; expected {expected[i].Type} {expected[i].Shape}");
+        }
+    }
+
+    private (ElementType Type, Shape Shape) Taken(string name, NodeMetadata metadata)
+    {
+        int[] dims = metadata.IsTensor ? metadata.Dimensions : [-1];
+        if (!Array.Exists(dims, d => d < 0)) return ((ElementType)metadata.ElementDataType, new(dims));
+        _session.Dispose();
+        throw new GraphException($"'{name}' is no tensor of a known shape");
     }
 
     private static TensorData Copy(OrtValue value)

@@ -31,7 +31,7 @@ public sealed class Node
     public IReadOnlyList<Value> Outputs { get; internal set; } = [];
 
     /// <summary>Position in the graph's order of execution.</summary>
-    public int Index { get; }
+    public int Index { get; internal set; }
 
     /// <summary>long, float, string, long[], float[] or <see cref="TensorData"/> by name.</summary>
     public IReadOnlyDictionary<string, object> Attributes => _attributes;
@@ -48,14 +48,20 @@ public sealed class Node
     public Value Input(int i) =>
         (i < Inputs.Count ? Inputs[i] : null) ?? throw new GraphException($"{this}: input {i} is missing");
 
-    internal long Integer(string name, long otherwise) => _attributes.TryGetValue(name, out object? value) ? (long)value : otherwise;
+    internal long Integer(string name, long otherwise) => Attribute(name, otherwise);
 
-    internal float Float(string name, float otherwise) => _attributes.TryGetValue(name, out object? value) ? (float)value : otherwise;
+    internal float Float(string name, float otherwise) => Attribute(name, otherwise);
 
-    internal string Text(string name, string otherwise) => _attributes.TryGetValue(name, out object? value) ? (string)value : otherwise;
+    internal string Text(string name, string otherwise) => Attribute(name, otherwise);
 
-    internal long[]? Integers(string name) => _attributes.TryGetValue(name, out object? value) ? (long[])value : null;
+    internal long[]? Integers(string name) => Attribute<long[]?>(name, null);
 
     /// <summary>Operator and name.</summary>
     public override string ToString() => $"{OperatorType} '{Name}'";
+
+    private T Attribute<T>(string name, T otherwise)
+    {
+        if (!_attributes.TryGetValue(name, out object? value)) return otherwise;
+        return value is T found ? found : throw new GraphException($"{this}: attribute '{name}' is a {value.GetType().Name}; expected {typeof(T).Name}");
+    }
 }

@@ -15,14 +15,31 @@ public static class OnnxFile
     /// <exception cref="IOException">The file can't be written.</exception>
     public static void Write(Graph graph, string path, IReadOnlyDictionary<string, TensorData>? weights = null)
     {
-        byte[] bytes = Serialize(graph, weights);
-        AtomicFile.Write(path, stream => stream.Write(bytes));
+        IReadOnlyList<ReadOnlyMemory<byte>> pieces = Pieces(graph, weights);
+        AtomicFile.Write(path, stream =>
+        {
+            foreach (ReadOnlyMemory<byte> piece in pieces) stream.Write(piece.Span);
+        });
     }
 
     /// <summary>A graph as the bytes of an ONNX file.</summary>
     /// <param name="graph">The graph.</param>
     /// <param name="weights">Values of its parameters by name; a parameter that has none becomes an input.</param>
     public static byte[] Serialize(Graph graph, IReadOnlyDictionary<string, TensorData>? weights = null)
+    {
+        IReadOnlyList<ReadOnlyMemory<byte>> pieces = Pieces(graph, weights);
+        var bytes = new byte[pieces.Sum(p => (long)p.Length)];
+        int at = 0;
+        foreach (ReadOnlyMemory<byte> piece in pieces)
+        {
+            piece.Span.CopyTo(bytes.AsSpan(at));
+            at += piece.Length;
+        }
+
+        return bytes;
+    }
+
+    private static IReadOnlyList<ReadOnlyMemory<byte>> Pieces(Graph graph, IReadOnlyDictionary<string, TensorData>? weights)
     {
         ArgumentNullException.ThrowIfNull(graph);
         return OnnxWriter.Write(graph, weights ?? new Dictionary<string, TensorData>());

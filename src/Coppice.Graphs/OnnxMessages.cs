@@ -5,10 +5,10 @@ namespace Coppice.Graphs;
 /// <summary>A value's name, type and shape (ValueInfoProto). The shape is null if it is not wholly known.</summary>
 internal sealed record ValueMessage(string Name, ElementType Type, Shape? Shape, string Note)
 {
-    public static ValueMessage Read(byte[] bytes)
+    public static ValueMessage Read(ArraySegment<byte> bytes)
     {
         string name = "", note = "";
-        byte[] type = [];
+        ArraySegment<byte> type = [];
         var fields = new FieldReader(bytes);
         while (fields.Next())
         {
@@ -21,10 +21,10 @@ internal sealed record ValueMessage(string Name, ElementType Type, Shape? Shape,
         return new ValueMessage(name, element, shape, note);
     }
 
-    private static (ElementType Type, Shape? Shape) ReadType(byte[] bytes)
+    private static (ElementType Type, Shape? Shape) ReadType(ArraySegment<byte> bytes)
     {
-        byte[] tensor = [];
-        byte[]? shape = null;
+        ArraySegment<byte> tensor = [];
+        ArraySegment<byte>? shape = null;
         long element = 0;
         var fields = new FieldReader(bytes);
         while (fields.Next())
@@ -39,10 +39,10 @@ internal sealed record ValueMessage(string Name, ElementType Type, Shape? Shape,
             else if (fields.Number == 2) shape = fields.Bytes();
         }
 
-        return ((ElementType)element, shape is null ? null : ReadShape(shape));
+        return ((ElementType)element, shape is { } dims ? ReadShape(dims) : null);
     }
 
-    private static Shape? ReadShape(byte[] bytes)
+    private static Shape? ReadShape(ArraySegment<byte> bytes)
     {
         var dims = new List<int>();
         bool known = true;
@@ -82,7 +82,7 @@ internal sealed class NodeMessage
 
     public Dictionary<string, object> Attributes { get; } = new(StringComparer.Ordinal);
 
-    public static NodeMessage Read(byte[] bytes)
+    public static NodeMessage Read(ArraySegment<byte> bytes)
     {
         var node = new NodeMessage();
         var fields = new FieldReader(bytes);
@@ -104,7 +104,7 @@ internal sealed class NodeMessage
     }
 
     /// <summary>Attributes of kinds that graphs here do not use (sub-graphs, lists of text) are left out.</summary>
-    private void ReadAttribute(byte[] bytes)
+    private void ReadAttribute(ArraySegment<byte> bytes)
     {
         string name = "";
         long kind = 0;
@@ -143,7 +143,7 @@ internal sealed class NodeMessage
 /// <summary>A stored tensor (TensorProto).</summary>
 internal static class TensorMessage
 {
-    public static (string Name, TensorData Data) Read(byte[] bytes)
+    public static (string Name, TensorData Data) Read(ArraySegment<byte> bytes)
     {
         var dims = new List<int>();
         string name = "";
@@ -163,7 +163,7 @@ internal static class TensorMessage
                 case 5: fields.Integers(i => small.Add(unchecked((int)i))); break;
                 case 7: fields.Integers(integers.Add); break;
                 case 8: name = fields.Text(); break;
-                case 9: raw = fields.Bytes(); break;
+                case 9: raw = fields.Bytes().ToArray(); break;
                 case 14: location = fields.Integer(); break;
             }
         }

@@ -16,7 +16,7 @@ internal sealed class OnnxReader
 
     public IReadOnlyDictionary<string, TensorData> Initializers => _initializers;
 
-    public static OnnxReader Read(byte[] bytes)
+    public static OnnxReader Read(ArraySegment<byte> bytes)
     {
         var reader = new OnnxReader();
         bool hasGraph = false;
@@ -78,7 +78,7 @@ internal sealed class OnnxReader
         ? value
         : throw new GraphException($"the shape of '{name}' is not known");
 
-    private void ReadMetadata(byte[] bytes)
+    private void ReadMetadata(ArraySegment<byte> bytes)
     {
         string key = "", value = "";
         var fields = new FieldReader(bytes);
@@ -91,7 +91,7 @@ internal sealed class OnnxReader
         _metadata[key] = value;
     }
 
-    private void ReadGraph(byte[] bytes)
+    private void ReadGraph(ArraySegment<byte> bytes)
     {
         var fields = new FieldReader(bytes);
         while (fields.Next())
@@ -111,7 +111,7 @@ internal sealed class OnnxReader
         }
     }
 
-    private string ReadValue(byte[] bytes)
+    private string ReadValue(ArraySegment<byte> bytes)
     {
         ValueMessage value = ValueMessage.Read(bytes);
         _values[value.Name] = value;

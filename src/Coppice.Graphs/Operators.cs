@@ -84,6 +84,12 @@ public static partial class Operators
     /// <summary>The error function.</summary>
     public static Value Erf(this Value x, string? name = null) => Real("Erf", x, name);
 
+    /// <summary>Sine.</summary>
+    public static Value Sin(this Value x, string? name = null) => Real("Sin", x, name);
+
+    /// <summary>Cosine.</summary>
+    public static Value Cos(this Value x, string? name = null) => Real("Cos", x, name);
+
     /// <summary>ln(1 + exp(x)).</summary>
     public static Value Softplus(this Value x, string? name = null) => Real("Softplus", x, name);
 
@@ -93,6 +99,16 @@ public static partial class Operators
     /// <summary>x where x is not negative, slope * x elsewhere.</summary>
     public static Value LeakyRelu(this Value x, float slope = 0.01f, string? name = null) =>
         Real("LeakyRelu", x, name, ("alpha", slope));
+
+    /// <summary>x where x is not negative, alpha * (exp(x) - 1) elsewhere.</summary>
+    public static Value Elu(this Value x, float alpha = 1, string? name = null) => Real("Elu", x, name, ("alpha", alpha));
+
+    /// <summary>max(0, min(1, alpha * x + beta)).</summary>
+    public static Value HardSigmoid(this Value x, float alpha = 1 / 6f, float beta = 0.5f, string? name = null) =>
+        Real("HardSigmoid", x, name, ("alpha", alpha), ("beta", beta));
+
+    /// <summary>x * max(0, min(1, x / 6 + 0.5)).</summary>
+    public static Value HardSwish(this Value x, string? name = null) => Real("HardSwish", x, name);
 
     /// <summary>x * sigmoid(x): two nodes.</summary>
     public static Value Silu(this Value x, string? name = null)
@@ -188,6 +204,7 @@ public static partial class Operators
 
     private static void RequireType(string type, Value x, int input, ElementType expected)
     {
+        ArgumentNullException.ThrowIfNull(x);
         if (x.Type != expected) throw Wrong(type, input, x, expected.ToString());
     }
 

@@ -52,7 +52,8 @@ public static class Safetensors
             using JsonDocument document = JsonDocument.Parse(header);
             return ReadBody(stream, document.RootElement, 8 + headerBytes);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or OverflowException or ArgumentException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or OverflowException
+            or ArgumentException or IndexOutOfRangeException)
         {
             throw new GraphException($"{path}: the header is not as safetensors demands: {e.Message}", e);
         }
@@ -67,6 +68,7 @@ public static class Safetensors
     {
         var tensors = new Dictionary<string, TensorData>(StringComparer.Ordinal);
         var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
+        long left = stream.Length - start;
         foreach (JsonProperty entry in header.EnumerateObject())
         {
             if (entry.Name == "__metadata__")
@@ -80,6 +82,9 @@ public static class Safetensors
             long from = entry.Value.GetProperty("data_offsets")[0].GetInt64(), to = entry.Value.GetProperty("data_offsets")[1].GetInt64();
             if (from < 0 || to < from || to > stream.Length - start || to - from != shape.Count * type.Bytes())
                 throw new GraphException($"tensor '{entry.Name}': {type} {shape} does not fit bytes [{from}, {to}) of {stream.Length - start}");
+            // Tensors do not overlap: more than the file holds must not be asked of memory.
+            if ((left -= to - from) < 0) throw new GraphException($"tensor '{entry.Name}': together the tensors are larger than the file");
+            if (to - from > Array.MaxLength) throw new GraphException($"tensor '{entry.Name}': {to - from} bytes; {Array.MaxLength} is the most");
             var bytes = new byte[to - from];
             stream.Position = start + from;
             stream.ReadExactly(bytes);

@@ -10,12 +10,18 @@ internal static class ShapeGradients
         rules["Expand"] = (n, g) => [ElementwiseGradients.SumTo(g[0]!, n.Input(0))];
         rules["Concat"] = Concat;
         rules["Slice"] = Slice;
+        rules["Split"] = Split;
+        rules["Tile"] = Tile;
         rules["Pad"] = Pad;
         rules["MatMul"] = MatMul;
         rules["Gemm"] = Gemm;
         rules["ReduceSum"] = (n, g) => [Spread(n, g[0]!).Expand(n.Input(0).Shape)];
         rules["ReduceMean"] = (n, g) => [(Spread(n, g[0]!) * ((float)n.Output.Shape.Count / n.Input(0).Shape.Count)).Expand(n.Input(0).Shape)];
-        rules["ReduceMax"] = ReduceMax;
+        rules["ReduceMax"] = Extreme;
+        rules["ReduceMin"] = Extreme;
+        rules["ReduceSumSquare"] = (n, g) => [n.Input(0) * (Spread(n, g[0]!) * 2)];
+        rules["ReduceL2"] = (n, g) => [n.Input(0) * Spread(n, g[0]! / n.Output.Max(n.Graph.Scalar(1e-30f)))];
+        rules["CumSum"] = (n, g) => [g[0]!.CumSum((int)Stored(n, 1)[0], n.Integer("exclusive", 0) != 0, n.Integer("reverse", 0) == 0), null];
         rules["Gather"] = Gather;
         rules["GatherElements"] = (n, g) =>
             [n.Graph.Fill(0, n.Input(0).Shape).ScatterAdd(n.Input(1), g[0]!, (int)n.Integer("axis", 0)), null];
@@ -46,23 +52,37 @@ internal static class ShapeGradients
     /// <summary>Zeros around the slice; between its elements too where the step is above 1.</summary>
     private static Value?[] Slice(Node n, Value?[] g)
     {
-        int start = Stored(n, 1), axis = Stored(n, 3), step = Stored(n, 4);
         Value x = n.Input(0), gradient = g[0]!;
+        long[] starts = Stored(n, 1), axes = Stored(n, 3), steps = n.Inputs.Count > 4 ? Stored(n, 4) : Array.ConvertAll(starts, _ => 1L);
+        for (int i = 0; i < starts.Length; i++)
+        {
+            int axis = x.Shape.Axis((int)axes[i]), step = (int)steps[i], start = (int)starts[i], length = x.Shape[axis];
+            if (start < 0 || start > length || step < 1) throw new GraphException($"{n}: a slice from the end has no gradient");
+            gradient = Unsliced(gradient, axis, start, step, length);
+        }
+
+        return [gradient];
+    }
+
+    /// <summary>Elements put back along an axis where a slice took them from, zeros elsewhere.</summary>
+    public static Value Unsliced(Value gradient, int axis, int start, int step, int length)
+    {
         int taken = gradient.Shape[axis];
+        if (taken == length) return gradient;
         if (step > 1)
         {
             Shape apart = new([.. gradient.Shape.Dims[..(axis + 1)], 1, .. gradient.Shape.Dims[(axis + 1)..]]);
             gradient = gradient.Reshape(apart).Pad(axis + 1, 0, step - 1).Reshape(gradient.Shape.With(axis, taken * step));
-            int room = x.Shape[axis] - start;
+            int room = length - start;
             if (taken * step > room) gradient = gradient.Slice(axis, 0, room);
         }
 
-        return [gradient.Pad(axis, start, x.Shape[axis] - start - gradient.Shape[axis])];
+        return gradient.Pad(axis, start, length - start - gradient.Shape[axis]);
     }
 
     private static Value?[] Pad(Node n, Value?[] g)
     {
-        ReadOnlySpan<long> pads = n.Input(1).Data!.As<long>();
+        long[] pads = Stored(n, 1);
         Value gradient = g[0]!;
         int rank = gradient.Shape.Rank;
         for (int axis = 0; axis < rank; axis++)
@@ -111,15 +131,16 @@ internal static class ShapeGradients
     private static Value Spread(Node n, Value g)
     {
         int[] dims = n.Input(0).Shape.Dims.ToArray();
-        foreach (long axis in n.Input(1).Data!.As<long>()) dims[axis] = 1;
+        foreach (long axis in Stored(n, 1)) dims[axis] = 1;
         return g.Reshape(new Shape(dims));
     }
 
-    private static Value?[] ReduceMax(Node n, Value?[] g)
+    /// <summary>The gradient in equal parts to all elements that are the greatest (or the smallest).</summary>
+    private static Value?[] Extreme(Node n, Value?[] g)
     {
         Value x = n.Input(0);
         Value greatest = x.EqualTo(Spread(n, n.Output)).Cast(x.Type);
-        int[] axes = Array.ConvertAll(n.Input(1).Data!.As<long>().ToArray(), a => (int)a);
+        int[] axes = Array.ConvertAll(Stored(n, 1), a => (int)a);
         return [greatest * (Spread(n, g[0]!) / greatest.ReduceSum(axes))];
     }
 
@@ -142,10 +163,25 @@ internal static class ShapeGradients
         return [axis == 0 ? sum : sum.Transpose(Inverse(Array.ConvertAll(order, i => (long)i))), null];
     }
 
-    private static int Stored(Node n, int input)
+    private static Value?[] Split(Node n, Value?[] g)
     {
-        TensorData? data = n.Input(input).Data;
-        if (data is null || data.Shape.Count != 1) throw new GraphException($"{n}: input {input} must be one stored number");
-        return (int)data.As<long>()[0];
+        Value[] parts = [.. g.Select((part, i) => part ?? n.Graph.Fill(0, n.Outputs[i].Shape))];
+        return [Operators.Concat(parts, (int)n.Integer("axis", 0))];
     }
+
+    /// <summary>Each axis as repeats times elements; the repeats are summed.</summary>
+    private static Value?[] Tile(Node n, Value?[] g)
+    {
+        Value x = n.Input(0);
+        long[] repeats = Stored(n, 1);
+        var dims = new int[2 * repeats.Length];
+        for (int i = 0; i < repeats.Length; i++) (dims[2 * i], dims[(2 * i) + 1]) = ((int)repeats[i], x.Shape[i]);
+        int[] summed = [.. Enumerable.Range(0, repeats.Length).Select(i => 2 * i)];
+        return [g[0]!.Reshape(new(dims)).ReduceSum(summed, keep: false)];
+    }
+
+    private static long[] Stored(Node n, int input) =>
+        n.Input(input).Data is { Type: ElementType.Int64 } data
+            ? data.As<long>().ToArray()
+            : throw new GraphException($"{n}: there is a gradient only if input {input} is stored");
 }

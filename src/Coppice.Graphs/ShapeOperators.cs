@@ -77,6 +77,79 @@ public static partial class Operators
         return first.Graph.Add("Concat", [.. values], [(first.Type, first.Shape.With(along, length))], [("axis", (long)along)], name).Output;
     }
 
+    /// <summary>x without some of its axes of length 1 (a Reshape).</summary>
+    public static Value Squeeze(this Value x, ReadOnlySpan<int> axes, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        var dropped = new HashSet<int>();
+        foreach (int axis in axes)
+        {
+            int along = CheckAxis("Squeeze", x, axis);
+            if (x.Shape[along] != 1) throw Wrong("Squeeze", 0, x, $"length 1 of axis {axis}");
+            dropped.Add(along);
+        }
+
+        int[] dims = x.Shape.Dims.ToArray();
+        return x.Reshape(new([.. dims.Where((_, axis) => !dropped.Contains(axis))]), name);
+    }
+
+    /// <summary>x with new axes of length 1 (a Reshape).</summary>
+    /// <param name="x">Any tensor.</param>
+    /// <param name="axes">The axes as they are in the result, each once.</param>
+    /// <param name="name">Name of the result.</param>
+    public static Value Unsqueeze(this Value x, ReadOnlySpan<int> axes, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        int rank = x.Shape.Rank + axes.Length;
+        var added = new HashSet<int>();
+        foreach (int axis in axes)
+        {
+            if (axis < -rank || axis >= rank || !added.Add(axis < 0 ? axis + rank : axis))
+                throw Wrong("Unsqueeze", 0, x, $"new axes, each once, of {rank}, not ({string.Join(", ", axes.ToArray())})");
+        }
+
+        var dims = new int[rank];
+        for (int i = 0, old = 0; i < rank; i++) dims[i] = added.Contains(i) ? 1 : x.Shape[old++];
+        return x.Reshape(new(dims), name);
+    }
+
+    /// <summary>x cut along an axis: the inverse of <see cref="Concat"/>.</summary>
+    /// <param name="x">Any tensor.</param>
+    /// <param name="axis">The axis.</param>
+    /// <param name="lengths">Lengths of the parts; their sum is the axis's.</param>
+    /// <param name="name">Name of the first part.</param>
+    public static IReadOnlyList<Value> Split(this Value x, int axis, ReadOnlySpan<int> lengths, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        int along = CheckAxis("Split", x, axis);
+        long sum = 0, least = 0;
+        foreach (int length in lengths) (sum, least) = (sum + length, Math.Min(least, length));
+        if (lengths.IsEmpty || sum != x.Shape[along] || least < 0)
+            throw Wrong("Split", 0, x, $"an axis {along} of parts ({string.Join(", ", lengths.ToArray())})");
+        long[] parts = Array.ConvertAll(lengths.ToArray(), l => (long)l);
+        return x.Graph.Add(
+            "Split",
+            [x, x.Graph.Integers(parts)],
+            [.. parts.Select(l => (x.Type, x.Shape.With(along, (int)l)))],
+            [("axis", (long)along)],
+            name).Outputs;
+    }
+
+    /// <summary>x several times along each axis.</summary>
+    /// <param name="x">Any tensor.</param>
+    /// <param name="repeats">How often, for each axis; at least 1.</param>
+    /// <param name="name">Name of the result.</param>
+    public static Value Tile(this Value x, ReadOnlySpan<int> repeats, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        int[] times = repeats.ToArray();
+        if (times.Length != x.Shape.Rank || Array.Exists(times, t => t < 1))
+            throw Wrong("Tile", 0, x, $"a repeat of 1 or more for each axis, not ({string.Join(", ", times)})");
+        int[] dims = x.Shape.Dims.ToArray();
+        Shape shape = new([.. dims.Select((d, axis) => checked(d * times[axis]))]);
+        return x.Graph.Add("Tile", [x, x.Graph.Integers(Array.ConvertAll(times, t => (long)t))], [(x.Type, shape)], null, name).Output;
+    }
+
     /// <summary>Every <paramref name="step"/>th element of [start, end) along an axis.</summary>
     /// <param name="x">Any tensor.</param>
     /// <param name="axis">The axis.</param>
@@ -100,21 +173,55 @@ public static partial class Operators
             name).Output;
     }
 
-    /// <summary>Zeros before and behind an axis.</summary>
-    public static Value Pad(this Value x, int axis, int before, int after, string? name = null)
+    /// <summary>The elements of ranges along several axes.</summary>
+    /// <param name="x">Any tensor.</param>
+    /// <param name="ranges">Axis, first and behind the last, each axis at most once.</param>
+    /// <param name="name">Name of the result.</param>
+    public static Value Slice(this Value x, IReadOnlyList<(int Axis, int Start, int End)> ranges, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(ranges);
+        Shape shape = x.Shape;
+        var axes = new HashSet<int>();
+        foreach ((int axis, int start, int end) in ranges)
+        {
+            int along = CheckAxis("Slice", x, axis);
+            if (start < 0 || end < start || end > x.Shape[along] || !axes.Add(along))
+                throw Wrong("Slice", 0, x, $"an axis {along}, named once, that holds [{start}, {end})");
+            shape = shape.With(along, end - start);
+        }
+
+        Graph g = x.Graph;
+        Value starts = g.Integers([.. ranges.Select(r => (long)r.Start)]), ends = g.Integers([.. ranges.Select(r => (long)r.End)]);
+        return g.Add("Slice", [x, starts, ends, g.Integers([.. ranges.Select(r => (long)x.Shape.Axis(r.Axis))])], [(x.Type, shape)], null, name).Output;
+    }
+
+    /// <summary>A number, zero unless another is given, before and behind an axis.</summary>
+    public static Value Pad(this Value x, int axis, int before, int after, float number = 0, string? name = null)
     {
         ArgumentNullException.ThrowIfNull(x);
         int along = CheckAxis("Pad", x, axis);
-        if (before < 0 || after < 0) throw Wrong("Pad", 0, x, "lengths that are not negative");
         var pads = new long[2 * x.Shape.Rank];
-        pads[along] = before;
-        pads[along + x.Shape.Rank] = after;
-        return x.Graph.Add(
-            "Pad",
-            [x, x.Graph.Integers(pads)],
-            [(x.Type, x.Shape.With(along, x.Shape[along] + before + after))],
-            [("mode", "constant")],
-            name).Output;
+        (pads[along], pads[along + x.Shape.Rank]) = (before, after);
+        return Pad(x, pads, number, name);
+    }
+
+    /// <summary>A number, zero unless another is given, around images [images, channels, height, width].</summary>
+    public static Value Pad(this Value x, Border border, float number = 0, string? name = null)
+    {
+        RequireImage("Pad", x);
+        return Pad(x, [0, 0, border.Top, border.Left, 0, 0, border.Bottom, border.Right], number, name);
+    }
+
+    private static Value Pad(Value x, long[] pads, float number, string? name)
+    {
+        if (Array.Exists(pads, p => p < 0)) throw Wrong("Pad", 0, x, "lengths that are not negative");
+        if (number != 0) RequireType("Pad", x, 0, ElementType.Float32);
+        int rank = x.Shape.Rank;
+        Shape shape = new([.. x.Shape.Dims.ToArray().Select((d, axis) => checked((int)(d + pads[axis] + pads[axis + rank])))]);
+        Graph g = x.Graph;
+        Value[] inputs = number == 0 ? [x, g.Integers(pads)] : [x, g.Integers(pads), g.Scalar(number)];
+        return g.Add("Pad", inputs, [(x.Type, shape)], [("mode", "constant")], name).Output;
     }
 
     /// <summary>
@@ -158,6 +265,32 @@ public static partial class Operators
     /// <summary>Greatest over axes; all if none is given. The gradient goes to each element that is the greatest, in equal parts.</summary>
     public static Value ReduceMax(this Value x, ReadOnlySpan<int> axes, bool keep = true, string? name = null) =>
         Reduce("ReduceMax", x, axes, keep, name);
+
+    /// <summary>Smallest over axes; all if none is given. The gradient goes to each element that is the smallest, in equal parts.</summary>
+    public static Value ReduceMin(this Value x, ReadOnlySpan<int> axes, bool keep = true, string? name = null) =>
+        Reduce("ReduceMin", x, axes, keep, name);
+
+    /// <summary>Sum of squares over axes; all if none is given.</summary>
+    public static Value ReduceSumSquare(this Value x, ReadOnlySpan<int> axes, bool keep = true, string? name = null) =>
+        Reduce("ReduceSumSquare", x, axes, keep, name);
+
+    /// <summary>Square root of the sum of squares over axes; all if none is given. The gradient where it is 0 is 0.</summary>
+    public static Value ReduceL2(this Value x, ReadOnlySpan<int> axes, bool keep = true, string? name = null) =>
+        Reduce("ReduceL2", x, axes, keep, name);
+
+    /// <summary>Sums of all elements up to each along an axis.</summary>
+    /// <param name="x">Any tensor of numbers.</param>
+    /// <param name="axis">The axis.</param>
+    /// <param name="exclusive">Whether the element itself is left out.</param>
+    /// <param name="reverse">Whether sums run from the end.</param>
+    /// <param name="name">Name of the result.</param>
+    public static Value CumSum(this Value x, int axis, bool exclusive = false, bool reverse = false, string? name = null)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        int along = CheckAxis("CumSum", x, axis);
+        (string, object)[] attributes = [("exclusive", exclusive ? 1L : 0L), ("reverse", reverse ? 1L : 0L)];
+        return x.Graph.Add("CumSum", [x, x.Graph.Integers(along)], [(x.Type, x.Shape)], attributes, name).Output;
+    }
 
     /// <summary>Sum of all elements, a scalar.</summary>
     public static Value Sum(this Value x, string? name = null) => x.ReduceSum([], keep: false, name);

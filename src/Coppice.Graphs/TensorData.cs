@@ -31,6 +31,8 @@ public sealed class TensorData
     /// <summary>The elements' bytes, little-endian.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
+    internal ReadOnlyMemory<byte> Memory => _bytes;
+
     /// <summary>The elements.</summary>
     /// <typeparam name="T">The .NET type of <see cref="Type"/>.</typeparam>
     /// <exception cref="GraphException">The elements are of another type.</exception>

@@ -16,9 +16,22 @@ internal static class FiniteDifferences
     /// <param name="high">Arguments are uniform in [low, high).</param>
     /// <param name="step">Half the width of a difference.</param>
     /// <param name="tolerance">Of the greatest gradient, or of 1 if that is more.</param>
+    /// <param name="spread">Whether arguments are further apart than a step, as where the greatest counts.</param>
+    /// <param name="linear">Whether the function is linear in each argument: wide steps lose nothing then.</param>
+    /// <param name="label">What errors call the case.</param>
     public static void Check(
-        Func<Value[], Value> function, Shape[] shapes, int seed = 1, float low = -1, float high = 1, float step = 0.01f, float tolerance = 0.01f)
+        Func<Value[], Value> function,
+        Shape[] shapes,
+        int seed = 1,
+        float low = -1,
+        float high = 1,
+        float step = 0.01f,
+        float tolerance = 0.01f,
+        bool spread = false,
+        bool linear = false,
+        string label = "")
     {
+        if (linear) (step, tolerance) = (0.5f, 0.002f);
         var graph = new Graph();
         Value[] arguments = [.. shapes.Select((s, i) => graph.Parameter($"argument{i}", s))];
         Value result = function(arguments);
@@ -28,7 +41,7 @@ internal static class FiniteDifferences
         Value[] gradients = Gradients.Of(scalar, arguments);
         string[] names = [.. gradients.Select(g => graph.Output(g).Name)];
         using var session = new GraphSession(graph, new GraphRunOptions { Threads = 1, Spin = false });
-        var given = arguments.ToDictionary(a => a.Name, a => Uniform(random, a.Shape, low, high));
+        var given = arguments.ToDictionary(a => a.Name, a => spread ? Spread(random, a.Shape) : Uniform(random, a.Shape, low, high));
         IReadOnlyDictionary<string, TensorData> exact = session.Run(given);
         for (int i = 0; i < arguments.Length; i++)
         {
@@ -42,7 +55,7 @@ internal static class FiniteDifferences
                 float difference = (At(step) - At(-step)) / (2 * step);
                 Assert.True(
                     Math.Abs(difference - gradient[element]) <= tolerance * greatest,
-                    $"argument {i}, element {element}: the gradient is {gradient[element]}, the difference {difference}");
+                    $"{label} argument {i}, element {element}: the gradient is {gradient[element]}, the difference {difference}");
 
                 float At(float offset)
                 {
@@ -59,6 +72,14 @@ internal static class FiniteDifferences
     {
         var elements = new float[shape.Count];
         for (int i = 0; i < elements.Length; i++) elements[i] = low + ((high - low) * random.NextSingle());
+        return TensorData.Of<float>(shape, elements);
+    }
+
+    /// <summary>The numbers 0, 1/20, 2/20, ... in random order, around 0.</summary>
+    private static TensorData Spread(Random random, Shape shape)
+    {
+        float[] elements = [.. Enumerable.Range(0, (int)shape.Count).Select(i => (i - (shape.Count / 2)) / 20f)];
+        random.Shuffle(elements);
         return TensorData.Of<float>(shape, elements);
     }
 }

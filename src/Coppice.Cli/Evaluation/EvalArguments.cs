@@ -13,6 +13,9 @@ internal sealed class EvalArguments
     /// <summary>How the experiment that pass@top3 comes from draws (arXiv 2403.08845).</summary>
     private static readonly SamplingOptions Drawn = new() { Temperature = 0.8, TopP = 0.95, Seed = DefaultSeed };
 
+    /// <summary>Puzzles are drawn from the model's own distribution: it was trained to spread over a puzzle's solutions.</summary>
+    private static readonly SamplingOptions DrawnForPuzzles = new() { Seed = DefaultSeed };
+
     private readonly Option<int[]> _samples = OptionParsers.Numbers(
         "--samples", "Samples of each problem; several numbers are several runs, as in 1,8,32", [DefaultSamples], 65_536, "-n");
 
@@ -50,9 +53,11 @@ internal sealed class EvalArguments
     }
 
     /// <summary>What was asked for.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="puzzles">Whether the problems are puzzles.</param>
     /// <exception cref="RequestRejectedException">A value is out of range, or values do not go together.</exception>
     /// <exception cref="IOException">A file's folder does not exist.</exception>
-    public EvalPlan Read(ParseResult parsed)
+    public EvalPlan Read(ParseResult parsed, bool puzzles)
     {
         int[] samples = [.. parsed.GetValue(_samples)!.Distinct().Order()];
         int[] ks = [.. parsed.GetValue(_k)!.Distinct().Order()];
@@ -64,7 +69,8 @@ internal sealed class EvalArguments
         if (chart is not null && !chart.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
             throw new RequestRejectedException(_chart.Name, "a file that ends in .png", $"'{chart}'");
         return new EvalPlan(
-            samples, ks, parsed.GetValue(_attention)!, parsed.GetValue(_limit), parsed.GetValue(_maxTokens), stop, _sampling.Read(parsed, Drawn),
+            samples, ks, parsed.GetValue(_attention)!, parsed.GetValue(_limit), parsed.GetValue(_maxTokens), stop, 
+            _sampling.Read(parsed, puzzles ? DrawnForPuzzles : Drawn),
             Checked(parsed, _results), chart, Checked(parsed, _markdown));
     }
 

@@ -34,7 +34,7 @@ internal static class EvalCommand
         command.Add(json);
         command.SetAction(async (parsed, cancel) =>
         {
-            EvalPlan plan = eval.Read(parsed);
+            EvalPlan plan = eval.Read(parsed, parsed.GetValue(set) == ProblemSet.Puzzles);
             if (plan.MarkdownFile is { } page) EvalMarkdown.Require(page);
             ProblemSet problems = ProblemSet.Open(parsed.GetValue(set)!);
             VerifySettings check = Check(verify.Read(parsed), problems);
