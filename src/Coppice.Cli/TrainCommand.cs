@@ -32,6 +32,7 @@ internal static class TrainCommand
                 TrainingRecipe recipe = parsed.GetValue(config) is { } path ? TrainingRecipe.Read(path) : new TrainingRecipe();
                 if (parsed.GetValue(steps) is int asked) recipe = recipe with { Steps = asked, WarmupSteps = Math.Min(recipe.WarmupSteps, asked) };
                 string file = parsed.GetValue(output)!;
+                if (Path.GetFileName(file).Length == 0 || Directory.Exists(file)) throw new RequestRejectedException("--out", "a file", $"'{file}'");
                 if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(file)))) throw new IOException($"{file}: its folder does not exist");
                 TrainingTask learned = TaskOf(parsed.GetValue(task)!, parsed.GetValue(text), recipe);
                 using var training = new LanguageModelTraining(recipe, learned, file, parsed.GetValue(threads) ?? 0);

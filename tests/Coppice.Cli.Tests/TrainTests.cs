@@ -78,6 +78,9 @@ public sealed class TrainTests : IDisposable
         CommandRun run = await CommandRun.Of(Arguments("model.gguf"));
         Assert.Equal(1, run.Code);
         Assert.Contains("other settings", run.Error, StringComparison.Ordinal);
+        string text = await File.ReadAllTextAsync(_folder["text.txt"], TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(_folder["text.txt"], string.Concat(text.Reverse()), TestContext.Current.CancellationToken);
+        Assert.Equal(1, (await CommandRun.Of([.. Arguments("model.gguf"), "--steps", "2"])).Code);
     }
 
     [Theory]
@@ -87,6 +90,10 @@ public sealed class TrainTests : IDisposable
     [InlineData("""{ "type": "f12" }""", "type", "f12")]
     [InlineData("""{ "puzzles": [{ "max": 99 }] }""", "puzzles.max")]
     [InlineData("""{ "puzzles": [] }""", "puzzles", "none")]
+    [InlineData("""{ "puzzles": null }""", "recipe in JSON")]
+    [InlineData("""{ "puzzles": [null] }""", "puzzles", "null")]
+    [InlineData("""{ "puzzles": [{ "count": 4, "toTarget": 100 }] }""", "puzzles.toTarget")]
+    [InlineData("""{ "name": null }""", "recipe in JSON")]
     [InlineData("hello", "recipe in JSON")]
     public async Task A_wrong_recipe_is_refused_by_name(string recipe, params string[] parts)
     {
@@ -102,6 +109,7 @@ public sealed class TrainTests : IDisposable
         (await CommandRun.Of("train", "lm", "--task", "puzzles", "--text", "a", "--out", _folder["x.gguf"])).HasOneErrorLine(2, "--text");
         (await CommandRun.Of("train", "lm", "--task", "text", "--text", _folder["none.txt"], "--out", _folder["x.gguf"])).HasOneErrorLine(1, "none.txt");
         (await CommandRun.Of("train", "lm", "--task", "puzzles", "--out", _folder["none/x.gguf"])).HasOneErrorLine(1, "folder");
+        (await CommandRun.Of("train", "lm", "--task", "puzzles", "--out", Path.GetTempPath())).HasOneErrorLine(2, "--out");
         await File.WriteAllTextAsync(_folder["text.txt"], "short", TestContext.Current.CancellationToken);
         (await CommandRun.Of(Arguments("x.gguf"))).HasOneErrorLine(2, "text", "170 characters");
     }

@@ -117,7 +117,7 @@ public sealed class TrainingRun(Trainer trainer, TrainingRunOptions options)
         if (options.Checkpoint is null || !File.Exists(options.Checkpoint)) return;
         IReadOnlyDictionary<string, string> metadata = trainer.Load(options.Checkpoint);
         if (metadata.GetValueOrDefault("settings", "") != options.Settings)
-            throw new GraphException($"{options.Checkpoint}: it was made with other settings ({metadata.GetValueOrDefault("settings")})");
+            throw new GraphException($"{options.Checkpoint}: it was made with other settings or other data; take another file, or delete it to begin anew");
         if (trainer.StepCount > options.Steps)
             throw new GraphException($"{options.Checkpoint}: it is at step {trainer.StepCount}, beyond the {options.Steps} asked for");
         _secondsBefore = double.TryParse(metadata.GetValueOrDefault("seconds"), out double seconds) ? seconds : 0;

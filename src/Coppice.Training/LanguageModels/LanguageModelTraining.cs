@@ -67,7 +67,7 @@ public sealed class LanguageModelTraining : IDisposable
             Checkpoint = CheckpointPath,
             CheckpointEvery = checkpointEvery ?? TimeSpan.FromMinutes(1),
             Curve = CurvePath,
-            Settings = _recipe.ToJson(),
+            Settings = $"{_task.Identity}\n{_recipe.ToJson()}",
             ReportEvery = 50,
             EvaluateEvery = (int)Math.Clamp(_recipe.Steps / 20, 1, 500),
         })

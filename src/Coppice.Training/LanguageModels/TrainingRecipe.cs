@@ -146,7 +146,7 @@ public sealed record TrainingRecipe
         if (!(ClipNorm >= 0)) throw Wrong("clipNorm", "0 or more", $"{ClipNorm}");
         if (!(AverageDecay >= 0 && AverageDecay < 1)) throw Wrong("averageDecay", "0 to less than 1", $"{AverageDecay}");
         if (Puzzles.Count == 0) throw Wrong("puzzles", "one family or more", "none");
-        foreach (PuzzleRecipe family in Puzzles) family.Check();
+        foreach (PuzzleRecipe? family in Puzzles) (family ?? throw Wrong("puzzles", "families", "null")).Check();
         _ = TensorType;
     }
 
@@ -184,7 +184,8 @@ public sealed record PuzzleRecipe
         TrainingRecipe.Within("puzzles.count", Count, 2, 4);
         TrainingRecipe.Within("puzzles.max", Max, 1, 20);
         TrainingRecipe.Within("puzzles.fromTarget", FromTarget, 0, 999);
-        TrainingRecipe.Within("puzzles.toTarget", ToTarget, FromTarget, 999);
+        // A row has room for a target of one token and four numbers, or of two tokens and three.
+        TrainingRecipe.Within("puzzles.toTarget", ToTarget, FromTarget, Count > 3 ? 99 : 999);
         if (!(Share > 0) || !double.IsFinite(Share)) throw TrainingRecipe.Wrong("puzzles.share", "more than 0", $"{Share}");
     }
 }
@@ -193,6 +194,7 @@ public sealed record PuzzleRecipe
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     WriteIndented = true,
+    RespectNullableAnnotations = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip)]
 [JsonSerializable(typeof(TrainingRecipe))]

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using Coppice.Training.Puzzles;
 
 namespace Coppice.Training.LanguageModels;
@@ -10,6 +12,9 @@ public abstract class TrainingTask
 
     /// <summary>What the model is for, in a sentence of its file.</summary>
     public abstract string Description { get; }
+
+    /// <summary>What tells this task from others: a checkpoint of another one is refused.</summary>
+    public abstract string Identity { get; }
 
     /// <summary>Tokens of a row.</summary>
     public abstract int Length { get; }
@@ -51,6 +56,8 @@ public abstract class TrainingTask
             _recipe = recipe;
             PuzzleSet[] sets = [.. recipe.Puzzles.Select(f => f.Solve())];
             _training = new PuzzleTraining(sets.Zip(recipe.Puzzles, (set, family) => (set.Part(PuzzlePart.Training), family.Share)));
+            if (Array.Exists(sets, s => s.Part(PuzzlePart.Training).Count == 0))
+                throw new RequestRejectedException("puzzles", "families with puzzles to learn", "one that has none");
             IReadOnlyList<SolvedPuzzle> validation = sets[0].Part(PuzzlePart.Validation);
             if (validation.Count == 0) throw new RequestRejectedException("puzzles", "a first family with puzzles to hold out", "too few");
             _heldOut = new PuzzleTraining([(validation, 1)]);
@@ -61,6 +68,8 @@ public abstract class TrainingTask
 
         public override string Description =>
             $"Answers number puzzles such as '{PuzzleText.Prompt(new Puzzle(24, 3, 8, 8, 2))}' with an expression.";
+
+        public override string Identity => "puzzles";
 
         public override int Length => PuzzleTraining.LineTokens;
 
@@ -83,6 +92,7 @@ public abstract class TrainingTask
         public TextTask(TrainingRecipe recipe, string text)
         {
             Vocabulary = TrainingVocabulary.OfCharacters(text);
+            Identity = $"text {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))}";
             Length = recipe.Length;
             _seed = (ulong)recipe.Seed;
             _ids = Vocabulary.ToTokenizer().Encode(text);
@@ -95,6 +105,8 @@ public abstract class TrainingTask
         public override TrainingVocabulary Vocabulary { get; }
 
         public override string Description => "Continues a text, character by character.";
+
+        public override string Identity { get; }
 
         public override int Length { get; }
 

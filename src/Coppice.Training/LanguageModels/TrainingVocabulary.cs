@@ -31,7 +31,7 @@ public sealed class TrainingVocabulary
         foreach (string piece in pieces)
         {
             string text = piece.Replace(" ", Space, StringComparison.Ordinal);
-            if (text.Length > 1 && !Enumerable.Range(1, text.Length - 1).Any(i => known.Contains(text[..i]) && known.Contains(text[i..])))
+            if (text.EnumerateRunes().Skip(1).Any() && !Enumerable.Range(1, text.Length - 1).Any(i => known.Contains(text[..i]) && known.Contains(text[i..])))
                 throw new ArgumentException($"'{piece}' can't be joined from shorter pieces", nameof(pieces));
             if (known.Add(text)) _texts.Add(text);
         }
@@ -42,7 +42,7 @@ public sealed class TrainingVocabulary
 
     /// <summary>Every character of a text as a piece, in the order of its first place; enough to learn any text by heart.</summary>
     /// <param name="text">The text.</param>
-    public static TrainingVocabulary OfCharacters(string text) => new(text.Distinct().Select(c => c.ToString()));
+    public static TrainingVocabulary OfCharacters(string text) => new((text ?? throw new ArgumentNullException(nameof(text))).EnumerateRunes().Distinct().Select(r => r.ToString()));
 
     /// <summary>The tokenizer that the model's file will have.</summary>
     public Tokenizer ToTokenizer() => new(new VocabularyData

@@ -79,6 +79,14 @@ public sealed class LanguageModelTests : IDisposable
         Assert.Contains("'abc'", Assert.Throws<ArgumentException>(() => new TrainingVocabulary(["a", "b", "c", "abc"])).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Characters_beyond_the_first_plane_are_tokens_like_others()
+    {
+        TrainingVocabulary vocabulary = TrainingVocabulary.OfCharacters("a😀b😀");
+        Assert.Equal(3 + 3, vocabulary.Count);
+        Assert.DoesNotContain(TrainingVocabulary.UnknownId, vocabulary.ToTokenizer().Encode("😀ab"));
+    }
+
     private static ModelShape Shape(int vocabulary, int kvHeads) => new()
     {
         Name = "test",
