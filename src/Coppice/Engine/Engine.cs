@@ -78,6 +78,12 @@ public sealed class Engine : IDisposable
 
     internal PagePool Pool { get; }
 
+    /// <summary>Called after each forward pass; what it throws is the step's failure.</summary>
+    internal Action? AfterForward
+    {
+        set => _loop.AfterForward = value;
+    }
+
     /// <summary>Throws where a page is lost, or has more than one owner: at any time, from any thread.</summary>
     internal void CheckPages() => _loop.CheckPages();
 
