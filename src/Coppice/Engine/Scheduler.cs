@@ -198,7 +198,7 @@ internal sealed class Scheduler
 
     private void Admit()
     {
-        while (_holding < _begun.Count && CanResume(_begun[_holding])) _begun[_holding++].Enter(_pool, _tree);
+        while (_holding < _begun.Count && _outlook.CanResume(_begun, _holding)) _begun[_holding++].Enter(_pool, _tree);
         while (_holding == _begun.Count && _waiting.First is { Value: { } group } && CanBegin(group))
         {
             _waiting.RemoveFirst();
@@ -245,19 +245,9 @@ internal sealed class Scheduler
     private bool CanBegin(SampleGroup group)
     {
         if (_holding == 0) return true;
-        int unfinished = UnfinishedBranches();
-        if (_holding >= _options.MaxBranches || unfinished >= _options.MaxBranches) return false;
-        long needed = _outlook.OfPrompt(group) + Math.Min(group.Branches.Length, _options.MaxBranches - unfinished) + LiveBranches;
-        for (int i = 0; i < _holding; i++) needed += PageOutlook.Unwritten(_begun[i]);
-        return needed <= _outlook.Available;
-    }
-
-    private bool CanResume(SampleGroup group)
-    {
-        if (_holding == 0) return true;
-        long needed = _outlook.OfPrompt(group) + group.PagesOfBranch;
-        for (int i = 0; i < _holding; i++) needed += PageOutlook.Outstanding(_begun[i]);
-        return needed <= _outlook.Available;
+        if (PausedRequests > 0) return false; // they are older
+        int places = _options.MaxBranches - UnfinishedBranches();
+        return _holding < _options.MaxBranches && places > 0 && _outlook.CanBegin(group, Math.Min(group.Branches.Length, places) + LiveBranches, _begun);
     }
 
     private int UnfinishedBranches()
@@ -286,30 +276,10 @@ internal sealed class Scheduler
     private bool TryStart(int index, Branch branch)
     {
         SampleGroup group = _begun[index];
-        if (LiveBranches >= _options.MaxBranches || (branch.IsParked && !CanRestart(index))) return false;
+        if (LiveBranches >= _options.MaxBranches || (branch.IsParked && !_outlook.CanRestart(_begun, _holding, index))) return false;
         group.Start(_pool, branch);
         LiveBranches++;
         return true;
-    }
-
-    /// <summary>Whether all that a parked branch, its group's running ones and older groups can come to own is there.</summary>
-    private bool CanRestart(int index)
-    {
-        SampleGroup group = _begun[index];
-        bool runs = false;
-        long needed = group.PagesOfBranch, available = _outlook.Available;
-        foreach (Branch branch in group.Branches)
-        {
-            if (branch.Segment is not { } segment) continue;
-            runs = true;
-            needed += group.PagesOfBranch - segment.Pages.Length - segment.Step.Pages;
-        }
-
-        if (index == 0 && !runs) return true; // the oldest goes on: all others give way
-        for (int i = 0; i < index; i++) needed += PageOutlook.Outstanding(_begun[i]);
-        for (int i = index + 1; i < _holding; i++)
-            foreach (Branch branch in _begun[i].Branches) available += branch.Segment?.Pages.Length ?? 0;
-        return needed <= available;
     }
 
     /// <summary>A chunk of a group's prompt, or of its branches' tokens after a pause.</summary>
