@@ -89,7 +89,7 @@ public sealed class EngineOutputTests
         string expected = NoiseEngine.Bits(await engine.GenerateAsync(second with { ReusePrefix = false }));
         Task<GenerationResult>? waiting = null;
         int steps = 0;
-        engine.AfterForward = () =>
+        engine.BeforeForward = () =>
         {
             // The second request comes while the first computes what they share, and waits for it.
             steps++;
