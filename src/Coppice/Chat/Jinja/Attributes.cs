@@ -47,10 +47,10 @@ internal static class Attributes
         _ => null,
     };
 
-    private static object Absent(object owner, object key)
+    private static Undefined Absent(object owner, object key)
     {
         if (key is string name && name.StartsWith("__", StringComparison.Ordinal))
-            throw new TemplateFault($"access to attribute '{name}' of '{Values.TypeName(owner)}' object is unsafe.");
+            return new Undefined($"access to attribute '{name}' of '{Values.TypeName(owner)}' object is unsafe.");
         return new Undefined(owner: owner, name: key);
     }
 }

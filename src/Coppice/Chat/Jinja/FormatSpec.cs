@@ -81,7 +81,6 @@ internal record struct FormatSpec
     public readonly string Apply(object value)
     {
         if (Values.TextOrNull(value) is { } text) return Text(text);
-        if (value is bool && Type == 0) return Text(PythonText.Str(value));
         if (Numbers.IsInteger(value) && Type is '\0' or 'd' or 'n' or 'b' or 'o' or 'x' or 'X' or 'c') return Integer(Numbers.ToBig(value));
         return Numbers.IsNumber(value) ? Float(Numbers.ToDouble(value)) : throw new TemplateFault($"unsupported format string passed to {Values.TypeName(value)}.__format__");
     }

@@ -195,6 +195,8 @@ internal sealed class Lexer
 
         bool isFloat = false;
         end = SkipDigits(end);
+        if (_source[_at] == '0' && _source.AsSpan(_at, end - _at).IndexOfAnyExcept('0', '_') >= 0 && (end == _source.Length || _source[end] != '.'))
+            throw new TemplateFault($"expected a number without leading zeros, found '{_source[_at..end]}'") { Line = _line };
         bool afterDot = _at > 0 && _source[_at - 1] == '.';
         if (!afterDot && end + 1 < _source.Length && _source[end] == '.' && char.IsAsciiDigit(_source[end + 1]))
         {

@@ -11,7 +11,7 @@ internal static class Numbers
     public static object Normalize(BigInteger value)
     {
         if (value.GetBitLength() > LargestBits) throw new TemplateFault($"a number has more than {LargestBits} bits");
-        return value >= long.MinValue && value <= long.MaxValue ? (long)value : value;
+        return value >= long.MinValue && value <= long.MaxValue ? (object)(long)value : value;
     }
 
     public static bool IsInteger(object value) => value is long or bool or BigInteger;
@@ -96,7 +96,7 @@ internal static class Numbers
         if (a is long x && b is long y && operation is "+" or "-" or "*")
         {
             Int128 exact = operation switch { "+" => (Int128)x + y, "-" => (Int128)x - y, _ => (Int128)x * y };
-            return exact >= long.MinValue && exact <= long.MaxValue ? (long)exact : (BigInteger)exact;
+            return exact >= long.MinValue && exact <= long.MaxValue ? (object)(long)exact : (BigInteger)exact;
         }
 
         BigInteger p = ToBig(a);

@@ -102,7 +102,7 @@ internal static class TextSearches
             int end = 0;
             while (end < rest.Length && !PythonChars.IsSpace(rest[end])) end++;
             if (parts.Count == most) end = rest.Length;
-            parts.Add(parts.Count == most ? PythonChars.TrimEnd(rest) : rest[..end]);
+            parts.Add(rest[..end]);
             rest = PythonChars.TrimStart(rest[end..]);
         }
 
@@ -118,7 +118,7 @@ internal static class TextSearches
             int start = rest.Length;
             while (start > 0 && !PythonChars.IsSpace(rest[start - 1])) start--;
             if (parts.Count == most) start = 0;
-            parts.Add(parts.Count == most ? PythonChars.TrimStart(rest) : rest[start..]);
+            parts.Add(rest[start..]);
             rest = PythonChars.TrimEnd(rest[..start]);
         }
 
