@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Coppice.Chat;
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
 using Coppice.Kv;
@@ -27,9 +28,9 @@ public sealed class Engine : IDisposable
     private readonly StepLoop _loop;
     private int _disposal;
 
-    private Engine(ModelWeights weights, Tokenizer tokenizer, WorkerTeam team, KernelPath path, EngineOptions options)
+    private Engine(ModelWeights weights, Tokenizer tokenizer, ModelChat chat, WorkerTeam team, KernelPath path, EngineOptions options)
     {
-        (_weights, Tokenizer, _team, _options, KernelPath) = (weights, tokenizer, team, options, path);
+        (_weights, Tokenizer, Chat, _team, _options, KernelPath) = (weights, tokenizer, chat, team, options, path);
         ModelConfig model = weights.Config;
         // Learned positions end where the table ends; others may be asked for more than the model was made for.
         int natural = Math.Min(model.ContextLength, LargestDefaultContext);
@@ -60,6 +61,9 @@ public sealed class Engine : IDisposable
 
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
+
+    /// <summary>How the model is talked to: its chat templates.</summary>
+    public ModelChat Chat { get; }
 
     /// <summary>Positions a prompt and its continuation can take.</summary>
     public int ContextLength { get; }
@@ -111,7 +115,7 @@ public sealed class Engine : IDisposable
             TimeSpan opened = Stopwatch.GetElapsedTime(started);
             team = new WorkerTeam(options.Threads);
             weights = ModelWeights.Load(file, config, team, kernels, options.Weights);
-            return new Engine(weights, tokenizer, team, kernels, options) { OpenTime = opened, LoadTime = Stopwatch.GetElapsedTime(started) };
+            return new Engine(weights, tokenizer, ModelChat.FromGguf(file.Metadata, tokenizer), team, kernels, options) { OpenTime = opened, LoadTime = Stopwatch.GetElapsedTime(started) };
         }
         catch
         {
