@@ -8,7 +8,10 @@ internal static class LoadChart
 {
     private const int Width = 1200;
     private const int Height = 900;
+    private const float TextSize = 15;
     private const double LeastMilliseconds = 0.01;
+    private const string FirstFont = "DejaVu Sans";
+    private static readonly int[] s_digits = [1, 2, 5];
     private static readonly Color s_first = Color.FromHex("#2f6f4f");
     private static readonly Color s_token = Color.FromHex("#b5762a");
     private static readonly Color s_total = Color.FromHex("#3b5b92");
@@ -21,6 +24,7 @@ internal static class LoadChart
         plots.AddPlots(2);
         DrawShares(plots.GetPlot(0), report);
         DrawRun(plots.GetPlot(1), report);
+        foreach (Plot plot in plots.GetPlots()) Style(plot);
         plots.SavePng(path, Width, Height);
     }
 
@@ -43,21 +47,14 @@ internal static class LoadChart
             line.MarkerSize = values.Length == 1 ? 8 : 0;
             line.LineWidth = 3;
             if (limit is not double most) continue;
-            ScottPlot.Plottables.VerticalLine mark = plot.Add.VerticalLine(Math.Log10(Math.Max(most, LeastMilliseconds)), 2, color, LinePattern.Dashed);
-            mark.LegendText = name + ", limit";
+            plot.Add.VerticalLine(Math.Log10(Math.Max(most, LeastMilliseconds)), 2, color, LinePattern.Dashed);
         }
 
-        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic
-        {
-            IntegerTicksOnly = true,
-            MinorTickGenerator = new ScottPlot.TickGenerators.LogMinorTickGenerator(),
-            LabelFormatter = value => Math.Pow(10, value).ToString("#,0.##", CultureInfo.InvariantCulture),
-        };
+        SetDecades(plot, [.. lines.SelectMany(line => line.Values).Select(value => Math.Max(value, LeastMilliseconds))]);
         plot.Axes.SetLimitsY(0, 102);
-        plot.XLabel("milliseconds");
+        plot.XLabel(report.Goodput is null ? "milliseconds" : "milliseconds; dashed: the limits");
         plot.YLabel("answers within, %");
-        plot.Title(Caption(report), 16);
-        plot.ShowLegend(Alignment.LowerRight);
+        plot.Title(Caption(report), 18);
     }
 
     private static void DrawRun(Plot plot, LoadReport report)
@@ -71,7 +68,8 @@ internal static class LoadChart
         plot.XLabel("seconds since the start at which the request was due");
         plot.YLabel("seconds");
         plot.Axes.Margins(0.02, 0.08);
-        plot.ShowLegend(Alignment.UpperLeft);
+        plot.Axes.AutoScale();
+        plot.Axes.SetLimitsY(0, plot.Axes.GetLimits().Top);
 
         void Dots(string name, Color color, RequestRow[] rows, Func<RequestRow, double> value, MarkerShape shape)
         {
@@ -81,6 +79,33 @@ internal static class LoadChart
             dots.MarkerShape = shape;
             dots.MarkerSize = 7;
         }
+    }
+
+    /// <summary>Marks 1, 2 and 5 of every decade that the values lie in.</summary>
+    private static void SetDecades(Plot plot, double[] values)
+    {
+        if (values.Length == 0) return;
+        int first = (int)Math.Floor(Math.Log10(values.Min())), last = (int)Math.Ceiling(Math.Log10(values.Max()));
+        double[] ticks = [.. Enumerable.Range(first, last - first + 1).SelectMany(power => s_digits, (power, digit) => digit * Math.Pow(10, power))];
+        plot.Axes.Bottom.SetTicks([.. ticks.Select(Math.Log10)], [.. ticks.Select(tick => tick.ToString("#,0.##", CultureInfo.InvariantCulture))]);
+    }
+
+    private static void Style(Plot plot)
+    {
+        plot.Font.Set(Fonts.GetTypeface(FirstFont, bold: false, italic: false) is null ? Fonts.Default : FirstFont);
+        plot.Axes.Title.Label.Bold = false;
+        foreach (IAxis axis in (ReadOnlySpan<IAxis>)[plot.Axes.Bottom, plot.Axes.Left])
+        {
+            axis.Label.Bold = false;
+            axis.Label.FontSize = TextSize;
+            axis.TickLabelStyle.FontSize = TextSize;
+        }
+
+        plot.Legend.Orientation = Orientation.Horizontal;
+        plot.Legend.OutlineWidth = 0;
+        plot.Legend.ShadowColor = Colors.Transparent;
+        plot.Legend.FontSize = TextSize;
+        plot.ShowLegend(Edge.Top);
     }
 
     private static double[] Values(LoadReport report, Func<RequestRow, double?> time) => [.. report.Requests.Select(time).OfType<double>().Order()];

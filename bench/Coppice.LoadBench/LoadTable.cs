@@ -42,22 +42,20 @@ internal static class LoadTable
     {
         Table table = new Table().Border(TableBorder.Markdown).AddColumns("milliseconds", "requests", "measured", "mean", "p50", "p95", "p99", "max");
         foreach (TableColumn column in table.Columns.Skip(1)) column.RightAligned();
-        foreach (Cohort cohort in report.Cohorts)
-        {
-            string prefix = report.Cohorts.Count > 1 ? cohort.Name + ": " : "";
-            Row(prefix + "time to first token", cohort, cohort.FirstToken);
-            Row(prefix + "time per output token", cohort, cohort.Token);
-            Row(prefix + "end to end", cohort, cohort.Total);
-        }
-
+        Rows("time to first token", cohort => cohort.FirstToken);
+        Rows("time per output token", cohort => cohort.Token);
+        Rows("end to end", cohort => cohort.Total);
         return table;
 
-        void Row(string name, Cohort cohort, Distribution? times)
+        void Rows(string name, Func<Cohort, Distribution?> times)
         {
-            if (times is null) return;
-            table.AddRow(
-                Markup.Escape(name), Text($"{cohort.Requests}"), Text($"{times.Count}"), Text($"{times.Mean:0.0}"), Text($"{times.P50:0.0}"),
-                Text($"{times.P95:0.0}"), Text($"{times.P99:0.0}"), Text($"{times.Max:0.0}"));
+            foreach (Cohort cohort in report.Cohorts)
+            {
+                if (times(cohort) is not { } found) continue;
+                table.AddRow(
+                    Markup.Escape(cohort.Name == "all" ? name : $"- {cohort.Name}"), Text($"{cohort.Requests}"), Text($"{found.Count}"), Text($"{found.Mean:0.0}"),
+                    Text($"{found.P50:0.0}"), Text($"{found.P95:0.0}"), Text($"{found.P99:0.0}"), Text($"{found.Max:0.0}"));
+            }
         }
     }
 
