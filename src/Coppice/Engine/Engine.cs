@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Coppice.Chat;
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
 using Coppice.Kv;
@@ -18,6 +19,7 @@ public sealed class Engine : IDisposable
 {
     private const int LargestDefaultContext = 131_072;
     private const int DefaultKvTokens = 32_768;
+    private const int MostTopLogprobs = 20;
     private readonly EngineOptions _options;
     private readonly ModelWeights _weights;
     private readonly WorkerTeam _team;
@@ -26,9 +28,9 @@ public sealed class Engine : IDisposable
     private readonly StepLoop _loop;
     private int _disposal;
 
-    private Engine(ModelWeights weights, Tokenizer tokenizer, WorkerTeam team, KernelPath path, EngineOptions options)
+    private Engine(ModelWeights weights, Tokenizer tokenizer, ModelChat chat, WorkerTeam team, KernelPath path, EngineOptions options)
     {
-        (_weights, Tokenizer, _team, _options, KernelPath) = (weights, tokenizer, team, options, path);
+        (_weights, Tokenizer, Chat, _team, _options, KernelPath) = (weights, tokenizer, chat, team, options, path);
         ModelConfig model = weights.Config;
         // Learned positions end where the table ends; others may be asked for more than the model was made for.
         int natural = Math.Min(model.ContextLength, LargestDefaultContext);
@@ -59,6 +61,9 @@ public sealed class Engine : IDisposable
 
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
+
+    /// <summary>How the model is talked to: its chat templates.</summary>
+    public ModelChat Chat { get; }
 
     /// <summary>Positions a prompt and its continuation can take.</summary>
     public int ContextLength { get; }
@@ -110,7 +115,7 @@ public sealed class Engine : IDisposable
             TimeSpan opened = Stopwatch.GetElapsedTime(started);
             team = new WorkerTeam(options.Threads);
             weights = ModelWeights.Load(file, config, team, kernels, options.Weights);
-            return new Engine(weights, tokenizer, team, kernels, options) { OpenTime = opened, LoadTime = Stopwatch.GetElapsedTime(started) };
+            return new Engine(weights, tokenizer, ModelChat.FromGguf(file.Metadata, tokenizer), team, kernels, options) { OpenTime = opened, LoadTime = Stopwatch.GetElapsedTime(started) };
         }
         catch
         {
@@ -155,19 +160,57 @@ public sealed class Engine : IDisposable
         CheckTokens(ids);
         CheckPages(SampleGroup.PagesFor(ids.Length, 0, 1));
         SampleGroup group = SampleGroup.ForScoring(ids);
-        Submit(group);
-        try
-        {
-            while (!group.Finished) await group.WaitAsync(cancellation).ConfigureAwait(false);
-        }
-        finally
-        {
-            Leave(group);
-        }
-
-        group.ThrowIfFailed();
+        await RunAsync(group, cancellation).ConfigureAwait(false);
         return group.Scores!;
     }
+
+    /// <summary>Elements of an embedding.</summary>
+    public int EmbeddingWidth => Model.Width;
+
+    /// <summary>A text as one vector: its tokens' hidden states after the final norm, pooled, of length one.</summary>
+    /// <param name="tokens">One or more tokens, at most <see cref="ContextLength"/>.</param>
+    /// <param name="pooling">How they become one.</param>
+    /// <param name="cancellation">Ends the request at the next step.</param>
+    /// <returns>[<see cref="EmbeddingWidth"/>].</returns>
+    /// <exception cref="RequestRejectedException">The request asks for what can't be done.</exception>
+    public async Task<float[]> EmbedAsync(
+        IReadOnlyList<int> tokens, EmbeddingPooling pooling = EmbeddingPooling.Mean, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        RequestRejectedException.CheckRange("tokens", tokens.Count, 1, ContextLength);
+        RequestRejectedException.CheckRange("pooling", (int)pooling, (int)EmbeddingPooling.Mean, (int)EmbeddingPooling.Last);
+        int[] ids = [.. tokens];
+        CheckTokens(ids);
+        CheckPages(SampleGroup.PagesFor(ids.Length, 0, 1));
+        var pooled = new PooledHidden(pooling, EmbeddingWidth);
+        await RunAsync(SampleGroup.ForEmbedding(ids, pooled), cancellation).ConfigureAwait(false);
+        return pooled.Normalized();
+    }
+
+    /// <summary>What the engine holds and has done; cheap, from any thread.</summary>
+    public EngineStatistics Statistics => _loop.Statistics();
+
+    /// <summary>The prefixes that are kept, parents before children.</summary>
+    public IReadOnlyList<PrefixNode> PrefixTree() => [];
+
+    /// <summary>Keeps a prefix of later prompts in memory until the handle is disposed; computes it where it is not there yet.</summary>
+    /// <param name="tokens">The prefix; what does not fill a tile of 64 tokens at its end is not kept.</param>
+    /// <param name="cancellation">Ends the request at the next step.</param>
+    /// <exception cref="RequestRejectedException">There is no room for it beside what was promised to others.</exception>
+    public Task<PrefixHandle> PinPrefixAsync(IReadOnlyList<int> tokens, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        return Task.FromResult(new PrefixHandle(0, null));
+    }
+
+    /// <summary>Frees every kept prefix that is neither in use nor pinned.</summary>
+    /// <returns>Pages freed.</returns>
+    public int DropPrefixes() => 0;
+
+    /// <summary>Completes when no request waits or runs. It does not keep new ones from coming.</summary>
+    /// <param name="cancellation">Ends the wait.</param>
+    public Task DrainAsync(CancellationToken cancellation = default) => _loop.DrainAsync(cancellation);
 
     /// <summary>Ends all requests and returns all memory.</summary>
     public void Dispose()
@@ -199,7 +242,7 @@ public sealed class Engine : IDisposable
                 if (!prefilled && (last || Array.Exists(group.Branches, b => b.Published > 0 || b.Finished)))
                 {
                     prefilled = true;
-                    yield return new PromptProcessed(group.Prompt.Length, group.PrefillTime);
+                    yield return new PromptProcessed(group.Prompt.Length, group.ReusedTokens, group.PrefillTime);
                 }
 
                 foreach (BranchReader text in texts)
@@ -223,6 +266,7 @@ public sealed class Engine : IDisposable
         int[] prompt = request.Prompt is { } text ? Tokenizer.Encode(text) : [.. request.PromptTokens!];
         RequestRejectedException.CheckRange("samples", request.Samples, 1, _options.MaxBranches);
         RequestRejectedException.CheckRange("max-tokens", request.MaxTokens, 1, ContextLength);
+        RequestRejectedException.CheckRange("top-logprobs", request.TopLogprobs, 0, Math.Min(MostTopLogprobs, Tokenizer.VocabularySize));
         if (prompt.Length == 0) throw new RequestRejectedException("prompt", "at least one token", "none");
         if ((long)prompt.Length + request.MaxTokens > ContextLength)
         {
@@ -270,9 +314,24 @@ public sealed class Engine : IDisposable
             "kv-tokens", $"at most {Pool.PageCount * KvStore.PageTokens} tokens of prompt and branches", $"{pages * KvStore.PageTokens}");
     }
 
+    private async Task RunAsync(SampleGroup group, CancellationToken cancellation)
+    {
+        Submit(group);
+        try
+        {
+            while (!group.Finished) await group.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            Leave(group);
+        }
+
+        group.ThrowIfFailed();
+    }
+
     private void Submit(SampleGroup group)
     {
-        if (!_loop.TrySubmit(group)) throw new RequestRejectedException("queue", $"at most {_options.QueueCapacity} waiting requests", "a full queue");
+        if (!_loop.TrySubmit(group)) throw new QueueFullException(_options.QueueCapacity);
     }
 
     private void Leave(SampleGroup group)
@@ -301,6 +360,13 @@ public sealed class Engine : IDisposable
 
     private static int PagesToTake(ModelConfig model, EngineOptions options)
     {
+        if (options.KvBytes is long bytes)
+        {
+            long page = model.KvBytesPerToken(options.KvType) * KvStore.PageTokens;
+            RequestRejectedException.CheckRange(nameof(EngineOptions.KvBytes), bytes, page, (1L << 28) / KvStore.PageTokens * page);
+            return (int)(bytes / page);
+        }
+
         long tokens = options.KvTokens ?? DefaultKvTokens;
         if (options.KvTokens is null)
         {

@@ -34,6 +34,10 @@ internal sealed class SampleGroup
     public static SampleGroup ForScoring(int[] tokens) =>
         new(new GenerationRequest(tokens), tokens, 0, []) { Scores = new float[tokens.Length - 1] };
 
+    /// <summary>Asks for an embedding of a text instead of for continuations.</summary>
+    public static SampleGroup ForEmbedding(int[] tokens, PooledHidden pooled) =>
+        new(new GenerationRequest(tokens), tokens, 0, []) { Pooled = pooled };
+
     public GenerationRequest Request { get; }
 
     public int[] Prompt { get; }
@@ -44,6 +48,12 @@ internal sealed class SampleGroup
 
     /// <summary>Log-probability of token i + 1 after tokens 0 to i, where scoring was asked for.</summary>
     public float[]? Scores { get; private init; }
+
+    /// <summary>The hidden states so far, where an embedding was asked for.</summary>
+    public PooledHidden? Pooled { get; private init; }
+
+    /// <summary>Prompt tokens whose keys and values existed or were on their way.</summary>
+    public int ReusedTokens { get; private set; }
 
     /// <summary>The prompt's segment.</summary>
     public Segment? Context { get; private set; }

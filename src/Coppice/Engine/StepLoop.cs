@@ -46,13 +46,17 @@ internal sealed class StepLoop : IDisposable
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Thread _thread;
     private AlignedBuffer<float> _logits;
+    private AlignedBuffer<float> _hidden = new(0);
     private SampleGroup? _prefilling;
     private int _chunkRows;
     private int _drawers;
     private int _warmSteps = int.MaxValue;
     private int _queued;
     private int _activeBranches;
+    private int _activeGroups;
     private bool _ended;
+    private long _steps;
+    private readonly List<TaskCompletionSource> _draining = [];
     private volatile bool _stop;
 
     public StepLoop(Decoder decoder, PagePool pool, ModelConfig model, Tokenizer tokenizer, KernelPath path, EngineOptions options)
@@ -97,6 +101,42 @@ internal sealed class StepLoop : IDisposable
         return true;
     }
 
+    /// <summary>What there is and was, for any thread.</summary>
+    public EngineStatistics Statistics()
+    {
+        lock (_arrivals)
+        {
+            return new EngineStatistics
+            {
+                QueuedRequests = _queued, ActiveRequests = _activeGroups, LiveBranches = _activeBranches, Steps = Interlocked.Read(ref _steps),
+                PagesTotal = _pool.PageCount, PagesFree = _pool.FreePages, PageBytes = _pool.PageBytes, KvBytesLimit = _pool.PageCount * _pool.PageBytes,
+            };
+        }
+    }
+
+    /// <summary>Completes when nothing waits and nothing runs.</summary>
+    public Task DrainAsync(CancellationToken cancellation)
+    {
+        lock (_arrivals)
+        {
+            if (_ended || (_queued == 0 && _activeGroups == 0)) return Task.CompletedTask;
+            var idle = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _draining.Add(idle);
+            return idle.Task.WaitAsync(cancellation);
+        }
+    }
+
+    private void TellIdle()
+    {
+        lock (_arrivals)
+        {
+            _activeGroups = _active.Count;
+            if (_queued > 0 || _active.Count > 0) return;
+            foreach (TaskCompletionSource idle in _draining) idle.SetResult();
+            _draining.Clear();
+        }
+    }
+
     /// <summary>Makes the loop look at arrivals and cancellations now.</summary>
     public void Wake()
     {
@@ -119,6 +159,7 @@ internal sealed class StepLoop : IDisposable
         _thread.Join();
         lock (_arrivals) _ended = true;
         _logits.Dispose();
+        _hidden.Dispose();
         _wake.Dispose();
     }
 
@@ -127,6 +168,7 @@ internal sealed class StepLoop : IDisposable
         while (!_stop)
         {
             Arrive();
+            TellIdle();
             if (_active.Count == 0)
             {
                 _wake.Wait();
@@ -145,6 +187,8 @@ internal sealed class StepLoop : IDisposable
         var stopped = new ObjectDisposedException(nameof(Engine));
         while (_active.Count > 0) End(_active[^1], stopped);
         foreach (SampleGroup group in _waiting) group.End(_pool, stopped);
+        lock (_arrivals) _queued = 0;
+        TellIdle();
     }
 
     private void Arrive()
@@ -170,7 +214,11 @@ internal sealed class StepLoop : IDisposable
             }
 
             _waiting.Remove(node);
-            lock (_arrivals) _queued--;
+            lock (_arrivals)
+            {
+                _queued--;
+                _activeGroups = _active.Count;
+            }
         }
     }
 
@@ -201,7 +249,10 @@ internal sealed class StepLoop : IDisposable
         {
             Batch();
             _decoder.Attention.ResetCounters();
-            _decoder.Forward(_rows, _plan, _logits.Slice(0, checked(_rows.LogitCount * _model.Vocabulary)));
+            EnsureHidden(_rows.HiddenCount);
+            _decoder.Forward(
+                _rows, _plan, _logits.Slice(0, checked(_rows.LogitCount * _model.Vocabulary)), _hidden.Slice(0, _rows.HiddenCount * _model.Width));
+            Interlocked.Increment(ref _steps);
         }
         catch (Exception e)
         {
@@ -275,8 +326,9 @@ internal sealed class StepLoop : IDisposable
         for (int position = from; position < to; position++)
         {
             group.Append(context, out int page, out int slot);
-            bool wantsLogits = group.Scores is not null || position == group.Prompt.Length - 1;
-            _rows.Add(group.Prompt[position], position, page, slot, wantsLogits);
+            bool isLast = position == group.Prompt.Length - 1;
+            bool wantsLogits = group.Scores is not null || (isLast && group.Pooled is null);
+            _rows.Add(group.Prompt[position], position, page, slot, wantsLogits, group.Pooled?.Wants(isLast) ?? false);
         }
 
         context.PlanIndex = _plan.AddSegment(-1, context.Start, context.Written, context.Pages, isPrivate: false);
@@ -289,6 +341,7 @@ internal sealed class StepLoop : IDisposable
         if (ReferenceEquals(group, _prefilling))
         {
             if (group.Scores is not null) Score(group);
+            for (int i = 0; i < _rows.HiddenCount; i++) group.Pooled!.Add(_hidden.Slice((long)i * _model.Width, _model.Width));
             if (group.Context!.Written < group.Prompt.Length) return;
             group.Fork(_pool);
             foreach (Branch branch in group.Branches)
@@ -325,7 +378,7 @@ internal sealed class StepLoop : IDisposable
             ReadOnlySpan<float> logits = _logits.Slice((long)branch.LogitIndex * _model.Vocabulary, _tokens);
             int position = group.Prompt.Length + branch.Published;
             branch.Drawn = sampler.Sample(
-                logits, new SamplerState(group.Request.Sampling, group.Seed, branch.Index, position, branch.History));
+                logits, new SamplerState(group.Request.Sampling, group.Seed, branch.Index, position, branch.History), branch.NextTop);
         }
         catch (Exception e)
         {
@@ -389,6 +442,15 @@ internal sealed class StepLoop : IDisposable
     {
         int wanted = Math.Min(Math.Min(_options.Threads, MostDrawers), Math.Max(1, branches));
         while (_samplers.Count < wanted) _samplers.Add(new TokenSampler(_model.Vocabulary));
+    }
+
+    private void EnsureHidden(int rows)
+    {
+        long needed = rows * (long)_model.Width;
+        if (_hidden.Length >= needed) return;
+        var larger = new AlignedBuffer<float>(needed);
+        _hidden.Dispose();
+        _hidden = larger;
     }
 
     private void EnsureLogits(int rows)
