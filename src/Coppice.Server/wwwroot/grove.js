@@ -53,7 +53,8 @@ class Branch {
   show() {
     if (!this.dirty) return;
     this.dirty = false;
-    if (this.pending) this.node.appendData(this.pending);
+    // Blanks before the first word are no part of what is shown.
+    if (this.pending) this.node.appendData(this.node.length ? this.pending : this.pending.trimStart());
     this.pending = '';
     if (this.state !== 'growing' && !this.text.trim()) {
       this.box.classList.add('none');
@@ -216,7 +217,7 @@ function drawLimb({ branch, x, y, side, above, from }, axis, thin) {
 }
 
 function ending(reason, seconds) {
-  const how = { stop: 'ended by itself', length: 'cut at max tokens', stopped: 'stopped' }[reason] ?? reason;
+  const how = { stop: 'ended', length: 'cut at max tokens', stopped: 'stopped' }[reason] ?? reason;
   return seconds ? `${how}, ${seconds.toFixed(1)} s` : how;
 }
 
