@@ -42,8 +42,14 @@ internal sealed class Branch
     /// <summary>Counts for the penalties, where there are any.</summary>
     public TokenHistory? History { get; }
 
-    /// <summary>The private suffix; null before the fork and after the end.</summary>
+    /// <summary>The private suffix; null before the branch starts, while it is parked and after the end.</summary>
     public Segment? Segment { get; set; }
+
+    /// <summary>Whether its pages were taken from it, so that its tokens have to be computed again.</summary>
+    public bool IsParked { get; set; }
+
+    /// <summary>Tokens that are known and not written yet: one in a steady step, more after the branch was parked.</summary>
+    public int Pending => _published - Segment!.Written;
 
     /// <summary>Where this step's logits are, or -1.</summary>
     public int LogitIndex { get; set; }
@@ -73,8 +79,6 @@ internal sealed class Branch
 
     /// <summary>Whether the step loop makes this branch's text, because a stop text may end it.</summary>
     public bool HasText => _texts is not null;
-
-    public int LastToken => _tokens[_published - 1];
 
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Published);
 

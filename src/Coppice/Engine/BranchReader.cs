@@ -66,7 +66,7 @@ internal static class GroupResult
         }
 
         return new GenerationResult(
-            choices, group.Prompt.Length, group.ReusedTokens, group.Seed, group.Timings, new KvMemory(group.ContextBytes, group.BranchBytes),
+            choices, group.Prompt.Length, group.ReusedTokens, group.Seed, group.Timings, group.Memory,
             new AttentionTraffic(group.Steps, group.ContextBytesRead, group.BranchBytesRead));
     }
 }

@@ -43,7 +43,7 @@ public sealed class Engine : IDisposable
         {
             _kv = new KvStore(model.Layers, model.KvHeads, model.HeadDim, options.KvType, PagesToTake(model, options));
             Pool = new PagePool(_kv, options.PoisonFreedPages);
-            _decoder = new Decoder(weights, _kv, team, path, options.MaxBranches + options.PrefillChunk, ContextLength);
+            _decoder = new Decoder(weights, _kv, team, path, Scheduler.MaxRows(options), ContextLength);
             _loop = new StepLoop(_decoder, Pool, model, tokenizer, path, options);
         }
         catch
@@ -81,6 +81,9 @@ public sealed class Engine : IDisposable
     public TimeSpan LoadTime { get; private init; }
 
     internal PagePool Pool { get; }
+
+    /// <summary>Throws where a page is lost, or has more than one owner: at any time, from any thread.</summary>
+    internal void CheckPages() => _loop.CheckPages();
 
     /// <summary>Steps since <see cref="MeasureAllocations"/>, its warm ones not counted.</summary>
     internal int MeasuredSteps => _loop.MeasuredSteps;
@@ -192,21 +195,36 @@ public sealed class Engine : IDisposable
     public EngineStatistics Statistics => _loop.Statistics();
 
     /// <summary>The prefixes that are kept, parents before children.</summary>
-    public IReadOnlyList<PrefixNode> PrefixTree() => [];
+    public IReadOnlyList<PrefixNode> PrefixTree() => _loop.PrefixNodes();
 
     /// <summary>Keeps a prefix of later prompts in memory until the handle is disposed; computes it where it is not there yet.</summary>
     /// <param name="tokens">The prefix; what does not fill a tile of 64 tokens at its end is not kept.</param>
     /// <param name="cancellation">Ends the request at the next step.</param>
     /// <exception cref="RequestRejectedException">There is no room for it beside what was promised to others.</exception>
-    public Task<PrefixHandle> PinPrefixAsync(IReadOnlyList<int> tokens, CancellationToken cancellation = default)
+    public async Task<PrefixHandle> PinPrefixAsync(IReadOnlyList<int> tokens, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(tokens);
-        return Task.FromResult(new PrefixHandle(0, null));
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        RequestRejectedException.CheckRange("tokens", tokens.Count, 0, ContextLength);
+        int[] ids = [.. tokens.Take(tokens.Count / AttentionPlan.TileTokens * AttentionPlan.TileTokens)];
+        CheckTokens(ids);
+        if (ids.Length == 0) return new PrefixHandle(0, null);
+        SampleGroup pin = SampleGroup.ForPin(ids);
+        try
+        {
+            await RunAsync(pin, cancellation).ConfigureAwait(false);
+            return new PrefixHandle(ids.Length, () => _loop.Cancel(pin));
+        }
+        catch
+        {
+            _loop.Cancel(pin);
+            throw;
+        }
     }
 
     /// <summary>Frees every kept prefix that is neither in use nor pinned.</summary>
     /// <returns>Pages freed.</returns>
-    public int DropPrefixes() => 0;
+    public int DropPrefixes() => _loop.DropPrefixes();
 
     /// <summary>Completes when no request waits or runs. It does not keep new ones from coming.</summary>
     /// <param name="cancellation">Ends the wait.</param>
@@ -337,8 +355,7 @@ public sealed class Engine : IDisposable
     private void Leave(SampleGroup group)
     {
         if (group.Finished) return;
-        group.Cancel();
-        _loop.Wake();
+        _loop.Cancel(group);
     }
 
     /// <summary>A step's rows are spans: their elements are counted in an int.</summary>
@@ -348,7 +365,7 @@ public sealed class Engine : IDisposable
         int most = int.MaxValue / widest - 64;
         RequestRejectedException.CheckRange(nameof(EngineOptions.MaxBranches), options.MaxBranches, 1, Math.Max(1, most));
         int widestRow = Math.Max(Math.Max(model.Width, model.FeedForward), model.Heads * model.HeadDim);
-        RequestRejectedException.CheckRange("MaxBranches + PrefillChunk", options.MaxBranches + options.PrefillChunk, 1, int.MaxValue / widestRow);
+        RequestRejectedException.CheckRange("rows of a step", Scheduler.MaxRows(options), 1, int.MaxValue / widestRow);
     }
 
     private static void CheckHeads(ModelConfig model, KvType type)
