@@ -1,5 +1,5 @@
 // The form, and one request from its start to its end.
-import { Grove, figure } from './grove.js';
+import { Grove } from './grove.js';
 import { watchEngine, bytes, count, plural } from './engine.js';
 
 const $ = id => document.getElementById(id);
@@ -62,7 +62,7 @@ function body() {
   }
   const request = {
     model, stream: true, stream_options: { include_usage: true },
-    n: value('n'), temperature: value('temperature'), top_p: value('top-p'), max_tokens: value('max-tokens'), rank: $('rank').value,
+    n: value('n'), temperature: value('temperature'), top_p: value('top-p'), max_tokens: value('max-tokens'), rank: $('rank').value, unique: true,
   };
   if ($('seed').value !== '') request.seed = value('seed');
   if (request.rank === 'majority' && $('pattern').value) request.answer_pattern = $('pattern').value;
@@ -193,10 +193,11 @@ function measure() {
   const now = performance.now(), seconds = (now - run.began) / 1000;
   $('time').textContent = `${seconds.toFixed(1)} s`;
   $('count').textContent = count(run.tokens);
-  if (!run.first) return;
+  if (!run.first || !run.tokens) return;
   $('first').textContent = `${count(Math.round(run.first - run.began))} ms`;
-  const growing = (now - run.first) / 1000;
-  if (growing > .05) $('speed').textContent = count(Math.round(run.tokens / growing));
+  // At the end the engine's own time counts: what the network took is no part of it.
+  const growing = run.decoded ?? (now - run.first) / 1000;
+  if (run.decoded || growing > .1) $('speed').textContent = count(Math.round(run.tokens / growing));
 }
 
 /** All branches have ended, or were stopped. */
@@ -209,18 +210,19 @@ function finish() {
     const cached = usage.prompt_tokens_details?.cached_tokens ?? 0;
     $('root-note').textContent = plural(usage.prompt_tokens, 'token') + (cached ? `, ${count(cached)} of them kept from before` : ', read once');
   }
-  if (coppice) showAttention(coppice);
+  if (coppice) {
+    showAttention(coppice);
+    run.decoded = coppice.timings.decode_ms / 1000;
+  }
   const ranks = new Map((coppice?.choices ?? []).map(choice => [choice.index, choice]));
-  const different = ranks.size ? grove.judge(ranks) : 0;
+  const different = ranks.size ? grove.judge(ranks, run.request.rank) : 0;
   $('by-rank').disabled = ranks.size === 0;
   if (!coppice) $('read').textContent = 'Stopped before attention\u2019s reads were counted.';
   if (stopped.length) return say(`Stopped: ${grove.branches.length - stopped.length} of ${grove.branches.length} branches had ended.`);
   const best = grove.branches.find(branch => branch.place === 1);
-  const score = best && ranks.get(best.index).score;
   const same = different && different < grove.branches.length ? `, ${different} different` : '';
   say(grove.branches.length === 1 ? 'The branch has ended.'
-    : `All ${grove.branches.length} branches have ended${same}.`
-      + (best ? ` Best: branch ${best.index + 1}${typeof score === 'number' ? `, score ${figure(score)}` : ''}.` : ''));
+    : `All ${grove.branches.length} branches have ended${same}.${best ? ` Best: branch ${best.index + 1}, ${best.figures}.` : ''}`);
 }
 
 function fail(error) {

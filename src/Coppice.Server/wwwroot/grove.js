@@ -61,7 +61,7 @@ class Branch {
       this.node.data = 'no text';
     }
     this.countCell.textContent = `${this.tokens} ${this.tokens === 1 ? 'token' : 'tokens'}`;
-    this.meanCell.textContent = this.tokens ? `mean ${figure(this.sum / this.tokens)}` : '';
+    this.meanCell.textContent = this.figures ?? (this.tokens ? `mean ${figure(this.sum / this.tokens)}` : '');
     this.endCell.textContent = this.state === 'growing' ? 'growing' : ending(this.reason, this.seconds);
     this.drawStrip();
   }
@@ -91,18 +91,17 @@ class Branch {
   }
 
   /** Shows how the branch came out among the others. */
-  rank({ rank, score, answer, same, best, alone }) {
+  rank({ rank, score, answer, duplicate }, { by, same, alone }) {
+    const best = rank === 1 && !alone;
     this.place = rank;
     this.card.classList.toggle('best', best);
-    this.card.classList.toggle('duplicate', same >= 0);
+    this.card.classList.toggle('duplicate', duplicate);
     this.badge.hidden = alone;
-    this.badge.textContent = same >= 0 ? `same as branch ${same + 1}` : `${best ? 'best, ' : ''}rank ${rank}`;
-    const figures = [];
-    if (answer) figures.push(`answer ${answer}`);
-    if (score !== null && score !== undefined) figures.push(`score ${figure(score)}`);
-    this.badge.title = figures.join(', ');
-    if (figures.length) this.meanCell.textContent = figures.join(', ');
-    if (same >= 0) this.state = 'duplicate';
+    this.badge.textContent = duplicate ? `same as branch ${same + 1}` : `${best ? 'best, ' : ''}rank ${rank}`;
+    if (by === 'majority') this.figures = answer === null ? 'no answer' : `${score} ${score === 1 ? 'vote' : 'votes'}`;
+    else if (score !== null) this.figures = `score ${figure(score)}`;
+    this.dirty = true;
+    if (duplicate) this.state = 'duplicate';
     else if (best) this.state = 'best';
   }
 }
@@ -148,16 +147,13 @@ export class Grove {
     });
   }
 
-  /** Ranks all branches. */
-  judge(ranks) {
+  /** Ranks all branches, and says how many different texts there are. */
+  judge(ranks, by) {
     const firsts = new Map();
-    for (const branch of [...this.branches].sort((a, b) => ranks.get(a.index)?.rank - ranks.get(b.index)?.rank)) {
-      const found = ranks.get(branch.index);
-      if (!found) continue;
-      branch.show();
-      const same = firsts.get(branch.text) ?? -1;
-      if (same < 0) firsts.set(branch.text, branch.index);
-      branch.rank({ ...found, same, best: found.rank === 1 && this.branches.length > 1, alone: this.branches.length === 1 });
+    for (const branch of [...this.branches].sort((a, b) => ranks.get(a.index).rank - ranks.get(b.index).rank)) {
+      const text = branch.text.trim();
+      if (!firsts.has(text)) firsts.set(text, branch.index);
+      branch.rank(ranks.get(branch.index), { by, same: firsts.get(text), alone: this.branches.length === 1 });
     }
     this.later();
     return firsts.size;
@@ -222,6 +218,6 @@ function ending(reason, seconds) {
 }
 
 /** A small number with a true minus sign. */
-export function figure(value) {
+function figure(value) {
   return value.toFixed(2).replace('-', '\u2212');
 }
