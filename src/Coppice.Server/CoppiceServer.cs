@@ -110,6 +110,8 @@ public sealed class CoppiceServer : IAsyncDisposable
         .WithMetrics(metrics =>
         {
             metrics.AddMeter("Coppice", ServerMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Runtime");
+            metrics.AddView("coppice.time_to_first_token", new ExplicitBucketHistogramConfiguration { Boundaries = ServerMetrics.Seconds });
+            metrics.AddView("coppice.time_per_token", new ExplicitBucketHistogramConfiguration { Boundaries = ServerMetrics.TokenSeconds });
             metrics.AddPrometheusExporter();
             // The standard variable says whether and where they are sent as well.
             if (Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT") is { Length: > 0 }) metrics.AddOtlpExporter();

@@ -96,9 +96,9 @@ internal sealed partial class RequestLog(ILogger<RequestLog> logger, ServedModel
         Ended(level, context.TraceIdentifier, method, shown, status, milliseconds, details);
     }
 
-    [LoggerMessage("{RequestId} {Method} {Path} {Status} {Milliseconds:0} ms {Details}")]
+    [LoggerMessage(EventId = 1, Message = "{RequestId} {Method} {Path} {Status} {Milliseconds:0} ms {Details}")]
     private partial void Ended(LogLevel level, string requestId, string method, string path, int status, double milliseconds, string details);
 
-    [LoggerMessage(LogLevel.Error, "{RequestId} failed")]
+    [LoggerMessage(EventId = 2, Level = LogLevel.Error, Message = "{RequestId} failed")]
     private partial void Failure(string requestId, Exception exception);
 }

@@ -24,7 +24,7 @@ internal sealed class CompletionRun(
         await events.WaitAsync();
         if (ask.Stream) await StreamAsync(context, events);
         else await WholeAsync(context, events);
-        metrics.Finished(Stopwatch.GetElapsedTime(arrived), _results!);
+        metrics.Finished(Stopwatch.GetElapsedTime(arrived));
     }
 
     private async Task WholeAsync(HttpContext context, GroupEvents events)

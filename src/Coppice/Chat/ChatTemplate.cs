@@ -1,3 +1,5 @@
+using Coppice.Chat.Jinja;
+
 namespace Coppice.Chat;
 
 /// <summary>
@@ -6,7 +8,9 @@ namespace Coppice.Chat;
 /// </summary>
 public sealed class ChatTemplate
 {
-    private ChatTemplate(string name, string source) => (Name, Source) = (name, source);
+    private readonly IReadOnlyList<Statement> _statements;
+
+    private ChatTemplate(string name, string source, IReadOnlyList<Statement> statements) => (Name, Source, _statements) = (name, source, statements);
 
     /// <summary>The template for models that bring none: ChatML.</summary>
     public static ChatTemplate ChatMl { get; } = Parse(
@@ -27,11 +31,47 @@ public sealed class ChatTemplate
     {
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(name);
-        return new ChatTemplate(name, source);
+        try
+        {
+            return new ChatTemplate(name, source, StatementParser.Parse(source));
+        }
+        catch (TemplateFault fault)
+        {
+            throw new ChatTemplateException(name, fault.Line, fault.Message);
+        }
     }
 
     /// <summary>Renders a conversation exactly as the template says.</summary>
     /// <param name="context">The conversation and the other variables.</param>
     /// <exception cref="ChatTemplateException">The template refuses the conversation, fails, or takes more than it may.</exception>
-    public string Render(ChatTemplateContext context) => throw new NotSupportedException("templates are not rendered yet");
+    public string Render(ChatTemplateContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        RenderState? state = null;
+        try
+        {
+            state = new RenderState(Variables(context), context.Clock);
+            Statement.RunAll(_statements, new Scope(state));
+            return state.Result;
+        }
+        catch (TemplateFault fault)
+        {
+            throw new ChatTemplateException(Name, fault.Line > 0 ? fault.Line : state?.Line ?? 0, fault.Message, fault.IsRaised);
+        }
+    }
+
+    private static Dictionary<string, object> Variables(ChatTemplateContext context)
+    {
+        var variables = new Dictionary<string, object>(Globals.All, StringComparer.Ordinal)
+        {
+            ["messages"] = JsonValues.From(context.Messages),
+            ["add_generation_prompt"] = context.AddGenerationPrompt,
+        };
+        if (context.Tools is not null) variables["tools"] = JsonValues.From(context.Tools);
+        if (context.BosToken is not null) variables["bos_token"] = context.BosToken;
+        if (context.EosToken is not null) variables["eos_token"] = context.EosToken;
+        if (context.Variables is not null)
+            foreach (var (name, value) in context.Variables) variables[name] = JsonValues.From(value);
+        return variables;
+    }
 }
