@@ -14,7 +14,7 @@ public sealed class CompletionTests(ServerFixture fixture) : IClassFixture<Serve
         JsonNode answer = await _server.AskAsync(Completions, $$"""{"model":"tiny",{{Shared}},"n":2}""");
         Assert.StartsWith("cmpl-", (string)answer["id"]!);
         Assert.Equal("text_completion", (string)answer["object"]!);
-        Assert.Equal(Model, (string)answer["model"]!);
+        Assert.Equal(ModelName, (string)answer["model"]!);
         Assert.InRange((long)answer["created"]!, 1_600_000_000, 10_000_000_000);
         JsonArray choices = answer["choices"]!.AsArray();
         Assert.Equal([0, 1], choices.Select(choice => (int)choice!["index"]!));
@@ -30,7 +30,7 @@ public sealed class CompletionTests(ServerFixture fixture) : IClassFixture<Serve
     [Fact]
     public async Task TextsAreThoseOfTheEngine()
     {
-        JsonNode answer = await _server.AskAsync(Completions, $$"""{{{Shared}},"n":3,"temperature":0.9,"top_p":0.8,"top_k":40,"min_p":0.01,"presence_penalty":0.5,"frequency_penalty":0.25,"repetition_penalty":1.1,"logit_bias":{"300":-100,"301":2.5}}""");
+        JsonNode answer = await _server.AskAsync(Completions, $$"""{{{Shared}},"n":3,"temperature":0.9,"top_p":0.8,"top_k":40,"min_p":0.01,"presence_penalty":0.5,"frequency_penalty":0.25,"repetition_penalty":1.1,"logit_bias":{"300":-100,"301":2.5} }""");
         GenerationResult expected = await _server.Engine.GenerateAsync(new GenerationRequest("Once upon a time")
         {
             Samples = 3, MaxTokens = 12, IgnoreEnd = true,
@@ -61,7 +61,7 @@ public sealed class CompletionTests(ServerFixture fixture) : IClassFixture<Serve
     [Fact]
     public async Task AStreamEndsWithUsageAndRanksWhereAskedFor()
     {
-        List<JsonNode> events = await _server.StreamAsync(Completions, $$"""{{{Shared}},"n":3,"stream":true,"stream_options":{"include_usage":true}}""");
+        List<JsonNode> events = await _server.StreamAsync(Completions, $$"""{{{Shared}},"n":3,"stream":true,"stream_options":{"include_usage":true} }""");
         JsonNode last = events[^1];
         Assert.Empty(last["choices"]!.AsArray());
         Assert.Equal(36, (int)last["usage"]!["completion_tokens"]!);

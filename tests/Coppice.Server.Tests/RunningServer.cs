@@ -7,9 +7,10 @@ namespace Coppice.Server.Tests;
 /// <summary>A server on a free port of this machine, with an engine of one thread.</summary>
 public sealed class RunningServer : IAsyncDisposable
 {
-    public const string Model = "tiny";
+    public const string ModelName = "tiny";
     public const string Completions = "/v1/completions";
-    public const string Chat = "/v1/chat/completions";
+    public const string ChatCompletions = "/v1/chat/completions";
+    public const int UsualChatTokens = 20;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     private RunningServer(Engine engine, CoppiceServer server)
@@ -30,10 +31,11 @@ public sealed class RunningServer : IAsyncDisposable
     /// <summary>Starts one.</summary>
     /// <param name="engine">Settings of the engine; its threads are always one.</param>
     /// <param name="server">Changes the server's settings.</param>
-    public static async Task<RunningServer> StartAsync(EngineOptions? engine = null, Func<ServerOptions, ServerOptions>? server = null)
+    /// <param name="asset">The model, and what clients call it; the one of random weights if not given.</param>
+    public static async Task<RunningServer> StartAsync(EngineOptions? engine = null, Func<ServerOptions, ServerOptions>? server = null, string? asset = null)
     {
-        Engine loaded = Engine.Load(Repository.File("assets/tiny-noise.gguf"), (engine ?? new EngineOptions()) with { Threads = 1 });
-        var options = new ServerOptions { ModelName = Model, Port = 0 };
+        Engine loaded = Engine.Load(Repository.File($"assets/{asset ?? "tiny-noise"}.gguf"), (engine ?? new EngineOptions()) with { Threads = 1 });
+        var options = new ServerOptions { ModelName = asset ?? ModelName, Port = 0, DefaultChatTokens = UsualChatTokens };
         CoppiceServer made = CoppiceServer.Create(loaded, server?.Invoke(options) ?? options);
         await made.StartAsync();
         return new RunningServer(loaded, made);

@@ -63,24 +63,24 @@ public sealed class WrongRequestTests(ServerFixture fixture) : IClassFixture<Ser
         { Completions, "{\"prompt\":\"a\",\"temprature\":1}", "temprature", "not a field" },
         { Completions, "{\"prompt\":\"\\ud800\"}", "prompt", "surrogate" },
         { Completions, "{\"\\ud800\":1}", null, "surrogate" },
-        { Chat, "{}", "messages", "'messages' is missing" },
-        { Chat, "{\"messages\":[]}", "messages", "1 to 4096" },
-        { Chat, "{\"messages\":\"hi\"}", "messages", "an array" },
-        { Chat, "{\"messages\":[5]}", "messages[0]", "an object" },
-        { Chat, "{\"messages\":[{\"content\":\"a\"}]}", "messages[0].role", "missing" },
-        { Chat, "{\"messages\":[{\"role\":\"king\",\"content\":\"a\"}]}", "messages[0].role", "\"assistant\"" },
-        { Chat, "{\"messages\":[{\"role\":\"user\"}]}", "messages[0].content", "missing" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":5}]}", "messages[0].content", "text parts" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"x\"}}]}]}", "messages[0].content[0].type", "not supported" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"mood\":1}]}", "messages[0].mood", "not a field" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"top_logprobs\":2}", "top_logprobs", "needs 'logprobs'" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"logprobs\":2}", "logprobs", "true or false" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"response_format\":{\"type\":\"json_object\"}}", "response_format", "not supported" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"functions\":[]}", "functions", "not supported" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"modalities\":[\"audio\"]}", "modalities", "text" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"reasoning_effort\":\"high\"}", "reasoning_effort", "not a field" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"tool_choice\":\"required\"}", "tool_choice", "needs 'tools'" },
-        { Chat, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"max_tokens\":1,\"max_completion_tokens\":2}", "max_tokens", "the same" },
+        { ChatCompletions, "{}", "messages", "'messages' is missing" },
+        { ChatCompletions, "{\"messages\":[]}", "messages", "1 to 4096" },
+        { ChatCompletions, "{\"messages\":\"hi\"}", "messages", "an array" },
+        { ChatCompletions, "{\"messages\":[5]}", "messages[0]", "an object" },
+        { ChatCompletions, "{\"messages\":[{\"content\":\"a\"}]}", "messages[0].role", "missing" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"king\",\"content\":\"a\"}]}", "messages[0].role", "\"assistant\"" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\"}]}", "messages[0].content", "missing" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":5}]}", "messages[0].content", "text parts" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"x\"}}]}]}", "messages[0].content[0].type", "not supported" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\",\"mood\":1}]}", "messages[0].mood", "not a field" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"top_logprobs\":2}", "top_logprobs", "needs 'logprobs'" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"logprobs\":2}", "logprobs", "true or false" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"response_format\":{\"type\":\"json_object\"}}", "response_format", "not supported" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"functions\":[]}", "functions", "not supported" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"modalities\":[\"audio\"]}", "modalities", "text" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"reasoning_effort\":\"high\"}", "reasoning_effort", "not a field" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"tool_choice\":\"required\"}", "tool_choice", "needs 'tools'" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"max_tokens\":1,\"max_completion_tokens\":2}", "max_tokens", "the same" },
         { "/v1/embeddings", "{}", "input", "missing" },
         { "/v1/embeddings", "{\"input\":\"a\",\"encoding_format\":\"hex\"}", "encoding_format", "\"base64\"" },
         { "/v1/embeddings", "{\"input\":\"a\",\"dimensions\":8}", "dimensions", "256" },
@@ -140,7 +140,7 @@ public sealed class WrongRequestTests(ServerFixture fixture) : IClassFixture<Ser
     [Fact]
     public async Task AnUnknownModelIsNotFound()
     {
-        foreach (string path in new[] { Completions, Chat, "/v1/embeddings", "/tokenize" })
+        foreach (string path in new[] { Completions, ChatCompletions, "/v1/embeddings", "/tokenize" })
         {
             (int status, JsonNode error) = await _server.FailAsync(path, """{"model":"gpt-9"}""");
             Assert.Equal((404, "model_not_found", "model"), (status, (string)error["code"]!, (string)error["param"]!));
