@@ -50,6 +50,7 @@ internal static class CoppiceCommand
         new HelpOption { Recursive = true },
         new VersionOption(),
         SampleCommand.Create(),
+        ChatCommand.Create(),
         EvalCommand.Create(),
         BenchCommand.Create(),
         PerplexityCommand.Create(),

@@ -10,17 +10,20 @@ namespace Coppice.Chat;
 public sealed class ModelChat
 {
     private readonly Tokenizer _tokenizer;
-    private readonly Lazy<ChatTemplate> _main;
-    private readonly Dictionary<string, Lazy<ChatTemplate>> _named = new(StringComparer.Ordinal);
+    private readonly Lazy<Readable> _main;
+    private readonly Dictionary<string, Lazy<Readable>> _named = new(StringComparer.Ordinal);
 
-    private ModelChat(Tokenizer tokenizer, Lazy<ChatTemplate> main, bool hasTemplate) => (_tokenizer, _main, HasTemplate) = (tokenizer, main, hasTemplate);
+    private ModelChat(Tokenizer tokenizer, Lazy<Readable> main, bool hasTemplate) => (_tokenizer, _main, HasTemplate) = (tokenizer, main, hasTemplate);
 
     /// <summary>Whether the model brings a template; otherwise <see cref="ChatTemplate.ChatMl"/> is used.</summary>
     public bool HasTemplate { get; }
 
     /// <summary>The template of conversations.</summary>
     /// <exception cref="ChatTemplateException">It can't be read.</exception>
-    public ChatTemplate Template => _main.Value;
+    public ChatTemplate Template => _main.Value.Template;
+
+    /// <summary>The names of the model's other templates, such as <c>tool_use</c>.</summary>
+    public IReadOnlyCollection<string> TemplateNames => _named.Keys;
 
     /// <summary>Reads the templates of a GGUF file: <c>tokenizer.chat_template</c> and <c>tokenizer.chat_template.NAME</c>.</summary>
     /// <param name="metadata">The file's metadata.</param>
@@ -31,11 +34,11 @@ public sealed class ModelChat
         ArgumentNullException.ThrowIfNull(tokenizer);
         const string key = "tokenizer.chat_template";
         string? source = metadata.GetString(key, null);
-        var chat = new ModelChat(tokenizer, new Lazy<ChatTemplate>(() => source is null ? ChatTemplate.ChatMl : ChatTemplate.Parse(source, "of the model")), source is not null);
+        var chat = new ModelChat(tokenizer, new Lazy<Readable>(() => new Readable(source is null ? ChatTemplate.ChatMl : ChatTemplate.Parse(source, "of the model"))), source is not null);
         foreach (string name in metadata.Keys.Where(name => name.StartsWith(key + '.', StringComparison.Ordinal)))
         {
             if (metadata.TryGetString(name, out string? text))
-                chat._named[name[(key.Length + 1)..]] = new Lazy<ChatTemplate>(() => ChatTemplate.Parse(text, name[(key.Length + 1)..]));
+                chat._named[name[(key.Length + 1)..]] = new Lazy<Readable>(() => new Readable(ChatTemplate.Parse(text, name[(key.Length + 1)..])));
         }
 
         return chat;
@@ -43,7 +46,7 @@ public sealed class ModelChat
 
     /// <summary>The same model with another template.</summary>
     /// <param name="template">The template, for conversations with and without tools.</param>
-    public ModelChat With(ChatTemplate template) => new(_tokenizer, new Lazy<ChatTemplate>(template), true);
+    public ModelChat With(ChatTemplate template) => new(_tokenizer, new Lazy<Readable>(() => new Readable(template)), true);
 
     /// <summary>
     /// Renders a conversation with the model's template (that for tools where there are some and the model has one), after
@@ -54,9 +57,10 @@ public sealed class ModelChat
     public string Render(ChatTemplateContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        Lazy<ChatTemplate> template = context.Tools is { Count: > 0 } && _named.TryGetValue("tool_use", out Lazy<ChatTemplate>? forTools) ? forTools : _main;
-        return template.Value.Render(context with
+        Lazy<Readable> template = context.Tools is { Count: > 0 } && _named.TryGetValue("tool_use", out Lazy<Readable>? forTools) ? forTools : _main;
+        return template.Value.Template.Render(context with
         {
+            Messages = template.Value.Reading.Fit(context.Messages),
             BosToken = context.BosToken ?? Spelling(_tokenizer.BosId),
             EosToken = context.EosToken ?? Spelling(_tokenizer.EosId),
         });
@@ -73,6 +77,16 @@ public sealed class ModelChat
     /// <summary>The prompt of a conversation: <see cref="Render"/>, then <see cref="Encode(string)"/>.</summary>
     /// <inheritdoc cref="Render"/>
     public int[] Encode(ChatTemplateContext context) => Encode(Render(context));
+
+    /// <summary>A template, and what it can read.</summary>
+    private sealed class Readable(ChatTemplate template)
+    {
+        private readonly Lazy<TemplateReading> _reading = new(() => new TemplateReading(template));
+
+        public ChatTemplate Template => template;
+
+        public TemplateReading Reading => _reading.Value;
+    }
 
     private string Spelling(int token) => token < 0 ? "" : _tokenizer.TokenText(token);
 }

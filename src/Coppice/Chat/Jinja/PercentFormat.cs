@@ -25,7 +25,8 @@ internal static class PercentFormat
             state.CheckSize(text.Length / 64);
         }
 
-        if (given.Count > 0 && values is not DictValue) throw new TemplateFault("not all arguments converted during string formatting");
+        // What has elements by key or index counts as a mapping, unless it is a tuple or text.
+        if (given.Count > 0 && values is not (DictValue or List<object> or RangeValue or Undefined)) throw new TemplateFault("not all arguments converted during string formatting");
         return Values.Like(template, text.ToString());
     }
 

@@ -84,12 +84,12 @@ internal static class TextFilters
 
     private static object Truncate(object value, object?[] a)
     {
-        string text = Text(value);
         int length = a[0] is { } given ? Numbers.ToInt(given, "truncate") : 255;
         string end = a[2] is { } mark ? PythonText.Str(mark) : "...";
         int leeway = a[3] is { } extra and not None ? Numbers.ToInt(extra, "truncate") : 5;
         if (length < PythonChars.Length(end) || leeway < 0) throw new TemplateFault($"truncate: expected a length of at least {PythonChars.Length(end)} and a leeway of at least 0, found {length} and {leeway}");
-        if (PythonChars.Length(text) <= (long)length + leeway) return value;
+        if (Values.Length(value) <= (long)length + leeway) return value;
+        string text = Text(value);
         string kept = text[..PythonChars.PositionOf(text, length - PythonChars.Length(end))];
         if (!Filters.IsSet(a[1]) && kept.LastIndexOf(' ') is >= 0 and var blank) kept = kept[..blank];
         return kept + end;
