@@ -8,6 +8,16 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace Coppice.Cli;
 
+/// <summary>How log lines look.</summary>
+internal enum LogFormat
+{
+    /// <summary>For people.</summary>
+    Text,
+
+    /// <summary>A JSON document a line.</summary>
+    Json,
+}
+
 /// <summary>The options of <c>serve</c>: where to listen, who may ask, how much, and memory.</summary>
 internal sealed class ServeArguments
 {
@@ -58,7 +68,9 @@ internal sealed class ServeArguments
     private readonly Option<double?> _write = OptionParsers.Number<double>(
         "--write-seconds", $"How long a client may leave an answer unread before it counts as gone ({Defaults.WriteTimeout.TotalSeconds:0} if not given).", 0.1, 86_400);
 
-    private readonly Option<bool> _json = OptionParsers.Choice("--log", "How requests are logged on standard error", ("text", false), ("json", true));
+    private readonly Option<LogFormat> _log = OptionParsers.Choice(
+        "--log", "How requests are logged on standard error", ("text", LogFormat.Text), ("json", LogFormat.Json));
+
     private readonly Option<bool> _forget = new("--no-prefix-cache") { Description = "Frees a prompt's keys and values with its request, instead of keeping them for others that begin alike." };
 
     /// <summary>Adds the options to a command.</summary>
@@ -67,7 +79,7 @@ internal sealed class ServeArguments
         foreach (Option option in new Option[]
         {
             _host, _port, _name, _hosts, _keys, _memory, _context, _branches, _queue, _concurrent, _samples, _prompts, _body,
-            _promptTokens, _totalTokens, _chatTokens, _drain, _write, _json, _forget,
+            _promptTokens, _totalTokens, _chatTokens, _drain, _write, _log, _forget,
         })
         {
             command.Add(option);
@@ -120,7 +132,7 @@ internal sealed class ServeArguments
     public void Log(ILoggingBuilder logs, ParseResult parsed)
     {
         logs.SetMinimumLevel(LogLevel.Information);
-        if (parsed.GetValue(_json)) logs.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, "O"));
+        if (parsed.GetValue(_log) == LogFormat.Json) logs.AddJsonConsole(json => (json.UseUtcTimestamp, json.TimestampFormat) = (true, "O"));
         else logs.AddSimpleConsole(text => (text.SingleLine, text.TimestampFormat, text.ColorBehavior) = (true, "HH:mm:ss ", LoggerColorBehavior.Disabled));
         logs.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
     }
