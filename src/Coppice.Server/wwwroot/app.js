@@ -135,8 +135,8 @@ function setRunning(on) {
   $('start').disabled = on;
   $('stop').disabled = !on;
   // A button that goes dead under the focus hands it on.
-  if (on && had === $('start')) $('stop').focus();
-  if (!on && had === $('stop')) $('start').focus();
+  if (on && had === $('start')) $('stop').focus({ preventScroll: true });
+  if (!on && had === $('stop')) $('start').focus({ preventScroll: true });
   document.body.dataset.run = on ? 'running' : 'done';
 }
 
