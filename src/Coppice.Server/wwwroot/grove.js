@@ -213,7 +213,7 @@ function drawLimb({ branch, x, y, side, above, from }, axis, thin) {
 }
 
 function ending(reason, seconds) {
-  const how = { stop: 'ended', length: 'cut at max tokens', stopped: 'stopped' }[reason] ?? reason;
+  const how = { stop: 'ended', length: 'cut off', stopped: 'stopped' }[reason] ?? reason;
   return seconds ? `${how}, ${seconds.toFixed(1)} s` : how;
 }
 

@@ -106,7 +106,7 @@ await check('branches', noise, {}, async page => {
   await ended(page);
   const after = await texts(page);
   assert.ok(after.filter((text, i) => text.length > before[i].length && text.startsWith(before[i])).length >= 2, 'texts grow by what is added to them');
-  for (const footer of await page.locator('.branch footer').allTextContents()) assert.match(footer, /^\d+ tokens?.*(ended|cut at max tokens), \d+\.\d s$/);
+  for (const footer of await page.locator('.branch footer').allTextContents()) assert.match(footer, /^\d+ tokens?.*(ended|cut off), \d+\.\d s$/);
   assert.match(await page.textContent('#status'), /^All 8 branches have ended/);
 });
 
