@@ -15,7 +15,7 @@ internal sealed class ServerMetrics
     public static readonly double[] TokenSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
     private readonly Histogram<double> _firstToken, _whole;
-    private readonly Counter<long> _vanished;
+    private long _vanished;
 
     /// <summary>Makes the instruments.</summary>
     public ServerMetrics(IMeterFactory factory, RequestGate gate)
@@ -23,7 +23,7 @@ internal sealed class ServerMetrics
         Meter meter = factory.Create(MeterName);
         _firstToken = Histogram(meter, "coppice.request.time_to_first_token", "From a request's arrival to the first token of any of its samples.");
         _whole = Histogram(meter, "coppice.request.duration", "From a request's arrival to its last token.");
-        _vanished = meter.CreateCounter<long>("coppice.request.vanished", "{request}", "Requests whose client went away before the end.");
+        meter.CreateObservableCounter("coppice.request.vanished", () => Interlocked.Read(ref _vanished), "{request}", "Requests whose client went away before the end.");
         meter.CreateObservableGauge("coppice.request.inside", () => gate.Inside, "{request}", "Requests that are worked on or wait.");
     }
 
@@ -34,7 +34,7 @@ internal sealed class ServerMetrics
     public void Finished(TimeSpan sinceArrival) => _whole.Record(sinceArrival.TotalSeconds);
 
     /// <summary>A client went away.</summary>
-    public void Vanished() => _vanished.Add(1);
+    public void Vanished() => Interlocked.Increment(ref _vanished);
 
     private static Histogram<double> Histogram(Meter meter, string name, string description) =>
         meter.CreateHistogram(name, "s", description, advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = Seconds });

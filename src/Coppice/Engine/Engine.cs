@@ -18,7 +18,6 @@ namespace Coppice;
 public sealed class Engine : IDisposable
 {
     private const int LargestDefaultContext = 131_072;
-    private const int DefaultKvTokens = 32_768;
     private const int MostTopLogprobs = 20;
     private readonly EngineOptions _options;
     private readonly ModelWeights _weights;
@@ -37,11 +36,10 @@ public sealed class Engine : IDisposable
         ContextLength = model.Architecture.Positions == PositionKind.Learned
             ? Math.Min(options.ContextLength ?? natural, model.ContextLength)
             : options.ContextLength ?? natural;
-        CheckBranches(model, options);
-        CheckHeads(model, options.KvType);
+        EngineSizes.Check(model, options);
         try
         {
-            _kv = new KvStore(model.Layers, model.KvHeads, model.HeadDim, options.KvType, PagesToTake(model, options));
+            _kv = new KvStore(model.Layers, model.KvHeads, model.HeadDim, options.KvType, EngineSizes.PagesToTake(model, options));
             Pool = new PagePool(_kv, options.PoisonFreedPages);
             _decoder = new Decoder(weights, _kv, team, path, Scheduler.MaxRows(options), ContextLength);
             _loop = new StepLoop(_decoder, Pool, model, tokenizer, path, options);
@@ -81,6 +79,12 @@ public sealed class Engine : IDisposable
     public TimeSpan LoadTime { get; private init; }
 
     internal PagePool Pool { get; }
+
+    /// <summary>Called after each forward pass; what it throws is the step's failure.</summary>
+    internal Action? AfterForward
+    {
+        set => _loop.AfterForward = value;
+    }
 
     /// <summary>Throws where a page is lost, or has more than one owner: at any time, from any thread.</summary>
     internal void CheckPages() => _loop.CheckPages();
@@ -356,41 +360,5 @@ public sealed class Engine : IDisposable
     {
         if (group.Finished) return;
         _loop.Cancel(group);
-    }
-
-    /// <summary>A step's rows are spans: their elements are counted in an int.</summary>
-    private static void CheckBranches(ModelConfig model, EngineOptions options)
-    {
-        int widest = Math.Max(Math.Max(model.Vocabulary, model.FeedForward), model.Heads * model.HeadDim);
-        int most = int.MaxValue / widest - 64;
-        RequestRejectedException.CheckRange(nameof(EngineOptions.MaxBranches), options.MaxBranches, 1, Math.Max(1, most));
-        int widestRow = Math.Max(Math.Max(model.Width, model.FeedForward), model.Heads * model.HeadDim);
-        RequestRejectedException.CheckRange("rows of a step", Scheduler.MaxRows(options), 1, int.MaxValue / widestRow);
-    }
-
-    private static void CheckHeads(ModelConfig model, KvType type)
-    {
-        int multiple = type.HeadMultiple();
-        if (model.HeadDim % multiple != 0)
-            throw new RequestRejectedException($"keys and values as {type}", $"heads of a multiple of {multiple} elements", $"{model.HeadDim}");
-    }
-
-    private static int PagesToTake(ModelConfig model, EngineOptions options)
-    {
-        if (options.KvBytes is long bytes)
-        {
-            long page = model.KvBytesPerToken(options.KvType) * KvStore.PageTokens;
-            RequestRejectedException.CheckRange(nameof(EngineOptions.KvBytes), bytes, page, (1L << 28) / KvStore.PageTokens * page);
-            return (int)(bytes / page);
-        }
-
-        long tokens = options.KvTokens ?? DefaultKvTokens;
-        if (options.KvTokens is null)
-        {
-            long half = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
-            tokens = Math.Clamp(half / model.KvBytesPerToken(options.KvType), 256, tokens);
-        }
-
-        return Segment.PagesFor(checked((int)tokens));
     }
 }

@@ -39,7 +39,7 @@ public sealed record Choice(
 /// <param name="DecodedTokens">Tokens sampled in those steps (the first of each branch costs no step).</param>
 public sealed record GenerationTimings(TimeSpan Prefill, TimeSpan Decode, int PromptTokens, int Steps, long DecodedTokens)
 {
-    /// <summary>Prompt tokens a second.</summary>
+    /// <summary>Prompt tokens a second, reused ones included.</summary>
     public double PrefillTokensPerSecond => Rate(PromptTokens, Prefill);
 
     /// <summary>Tokens of all branches a second of decoding.</summary>

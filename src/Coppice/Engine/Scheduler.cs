@@ -29,6 +29,7 @@ internal sealed class Scheduler
     private readonly PagePool _pool;
     private readonly PrefixTree _tree;
     private readonly EngineOptions _options;
+    private readonly PageOutlook _outlook;
     private readonly Action<int> _makeRoom;
     private readonly LinkedList<SampleGroup> _waiting = new();
     private readonly List<SampleGroup> _begun = [];
@@ -42,8 +43,11 @@ internal sealed class Scheduler
     /// <param name="tree">The prefixes.</param>
     /// <param name="options">Limits.</param>
     /// <param name="makeRoom">Takes other memory for so many branches; called before a request begins.</param>
-    public Scheduler(PagePool pool, PrefixTree tree, EngineOptions options, Action<int> makeRoom) =>
+    public Scheduler(PagePool pool, PrefixTree tree, EngineOptions options, Action<int> makeRoom)
+    {
         (_pool, _tree, _options, _makeRoom) = (pool, tree, options, makeRoom);
+        _outlook = new PageOutlook(pool, tree);
+    }
 
     /// <summary>The next step, after <see cref="Schedule"/>; entries whose segment has no rows any more are void.</summary>
     public List<StepWork> Work => _work;
@@ -194,7 +198,7 @@ internal sealed class Scheduler
 
     private void Admit()
     {
-        while (_holding < _begun.Count && CanResume(_begun[_holding])) _begun[_holding++].Enter(_pool, _tree);
+        while (_holding < _begun.Count && _outlook.CanResume(_begun, _holding)) _begun[_holding++].Enter(_pool, _tree);
         while (_holding == _begun.Count && _waiting.First is { Value: { } group } && CanBegin(group))
         {
             _waiting.RemoveFirst();
@@ -241,44 +245,9 @@ internal sealed class Scheduler
     private bool CanBegin(SampleGroup group)
     {
         if (_holding == 0) return true;
-        int unfinished = UnfinishedBranches();
-        if (_holding >= _options.MaxBranches || unfinished >= _options.MaxBranches) return false;
-        long needed = PromptPages(group) + Math.Min(group.Branches.Length, _options.MaxBranches - unfinished) + LiveBranches;
-        for (int i = 0; i < _holding; i++) needed += UnwrittenPages(_begun[i]);
-        return needed <= AvailablePages;
-    }
-
-    private bool CanResume(SampleGroup group)
-    {
-        if (_holding == 0) return true;
-        long needed = PromptPages(group) + group.PagesOfBranch;
-        for (int i = 0; i < _holding; i++) needed += OutstandingPages(_begun[i]);
-        return needed <= AvailablePages;
-    }
-
-    private int AvailablePages => _pool.FreePages - _pool.ReservedPages + _tree.CachedPages;
-
-    /// <summary>Pages that a group's prompt takes out of the available ones.</summary>
-    private int PromptPages(SampleGroup group)
-    {
-        (int tokens, int cached) = _tree.Match(group.Prompt.AsMemory(0, group.SharedTokens));
-        return Segment.PagesFor(group.Prompt.Length - tokens) + cached;
-    }
-
-    private static int UnwrittenPages(SampleGroup group)
-    {
-        int pages = 0;
-        for (Segment? s = group.PromptEnd; s is { IsSealed: false }; s = s.Parent) pages += s.PagesToAdd(s.Length - s.Written);
-        return pages;
-    }
-
-    /// <summary>Pages that a group can still come to take.</summary>
-    private static int OutstandingPages(SampleGroup group)
-    {
-        int pages = UnwrittenPages(group);
-        foreach (Branch branch in group.Branches)
-            if (!branch.Finished) pages += group.PagesOfBranch - (branch.Segment?.Pages.Length ?? 0);
-        return pages;
+        if (PausedRequests > 0) return false; // they are older
+        int places = _options.MaxBranches - UnfinishedBranches();
+        return _holding < _options.MaxBranches && places > 0 && _outlook.CanBegin(group, Math.Min(group.Branches.Length, places) + LiveBranches, _begun);
     }
 
     private int UnfinishedBranches()
@@ -307,30 +276,10 @@ internal sealed class Scheduler
     private bool TryStart(int index, Branch branch)
     {
         SampleGroup group = _begun[index];
-        if (LiveBranches >= _options.MaxBranches || (branch.IsParked && !CanRestart(index))) return false;
+        if (LiveBranches >= _options.MaxBranches || (branch.IsParked && !_outlook.CanRestart(_begun, _holding, index))) return false;
         group.Start(_pool, branch);
         LiveBranches++;
         return true;
-    }
-
-    /// <summary>Whether all that a parked branch, its group's running ones and older groups can come to own is there.</summary>
-    private bool CanRestart(int index)
-    {
-        SampleGroup group = _begun[index];
-        bool runs = false;
-        long needed = group.PagesOfBranch, available = AvailablePages;
-        foreach (Branch branch in group.Branches)
-        {
-            if (branch.Segment is not { } segment) continue;
-            runs = true;
-            needed += group.PagesOfBranch - segment.Pages.Length - segment.Step.Pages;
-        }
-
-        if (index == 0 && !runs) return true; // the oldest goes on: all others give way
-        for (int i = 0; i < index; i++) needed += OutstandingPages(_begun[i]);
-        for (int i = index + 1; i < _holding; i++)
-            foreach (Branch branch in _begun[i].Branches) available += branch.Segment?.Pages.Length ?? 0;
-        return needed <= available;
     }
 
     /// <summary>A chunk of a group's prompt, or of its branches' tokens after a pause.</summary>
