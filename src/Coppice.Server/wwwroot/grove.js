@@ -135,6 +135,13 @@ export class Grove {
     this.later();
   }
 
+  /** Takes away a request that came to nothing. */
+  clear() {
+    this.branches = [];
+    this.host.hidden = true;
+    $('empty').hidden = false;
+  }
+
   /** Draws soon, once for all that happened. */
   later(all = false) {
     if (all) for (const branch of this.branches) branch.dirty = true;
