@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.CommandLine;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Coppice.LoadBench.Tests;
 
@@ -194,6 +196,21 @@ public sealed class LoadCommandTests : IDisposable
     }
 
     [Fact]
+    public void The_command_lines_of_the_document_are_accepted()
+    {
+        string document = File.ReadAllText(Path.Combine(Root(), "docs", "load.md"));
+        string shown = document[document.IndexOf("./bench/load", StringComparison.Ordinal)..].Split("```")[0].Replace("\\\n", "", StringComparison.Ordinal);
+        var arguments = new LoadArguments();
+        ParseResult parsed = arguments.Root.Parse(shown["./bench/load".Length..].Trim());
+        Assert.Empty(parsed.Errors);
+        LoadOptions options = arguments.Read(parsed);
+        Assert.Equal((4, 8, "1:0.5,4:0.3,8:0.2", 1000), (options.Rate, options.Contexts, options.Samples.ToString(), options.Slo.FirstToken));
+        string[] named = [.. Regex.Matches(document, "`(--[a-z0-9-]+)").Select(match => match.Groups[1].Value).Distinct()];
+        Assert.All(named, name => Assert.Contains(arguments.Root.Options, option => option.Name == name));
+        Assert.True(named.Length > 15);
+    }
+
+    [Fact]
     public async Task A_server_that_is_not_there_ends_in_one_line()
     {
         Uri url;
@@ -202,6 +219,13 @@ public sealed class LoadCommandTests : IDisposable
         Assert.Equal(1, await LoadCommand.RunAsync(["--url", url.ToString()], TextWriter.Null, error, CancellationToken.None));
         Assert.StartsWith($"load: {url}models: no connection: ", error.ToString(), StringComparison.Ordinal);
         Assert.Single(error.ToString().TrimEnd().Split('\n'));
+    }
+
+    private static string Root()
+    {
+        for (DirectoryInfo? d = new(AppContext.BaseDirectory); d is not null; d = d.Parent)
+            if (File.Exists(Path.Combine(d.FullName, "Coppice.slnx"))) return d.FullName;
+        throw new InvalidOperationException("the tests run outside a checkout");
     }
 
     private static int Int(JsonElement holder, string name) => holder.GetProperty(name).GetInt32();

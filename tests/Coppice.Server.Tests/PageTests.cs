@@ -24,6 +24,7 @@ public sealed class PageTests(PageTests.Run run) : IClassFixture<PageTests.Run>
     [InlineData("chat", "chat sends messages")]
     [InlineData("tree", "the prefix tree is shown as it stands")]
     [InlineData("key", "a key is asked for where the server wants one, and kept for the tab alone")]
+    [InlineData("pages", "branches that were stopped hold no page of the engine")]
     [InlineData("console", "the browser has nothing to complain about")]
     [InlineData("hosts", "nothing is asked of another host")]
     public void The_page_keeps_its_promises(string check, string promise)
@@ -52,30 +53,29 @@ public sealed class PageTests(PageTests.Run run) : IClassFixture<PageTests.Run>
         {
             Missing = FindMissing();
             if (Missing is not null) return;
-            using Engine puzzles = Engine.Load(Asset("puzzles.gguf"), new EngineOptions { Threads = 1 });
-            using Engine noise = Engine.Load(Asset("tiny-noise.gguf"), new EngineOptions { Threads = 1, KvTokens = 65_536 });
+            using Engine puzzles = Engine.Load(Repository.File("assets/puzzles.gguf"), new EngineOptions { Threads = 1 });
+            using Engine noise = Engine.Load(Repository.File("assets/tiny-noise.gguf"), new EngineOptions { Threads = 1, KvTokens = 65_536 });
             await using CoppiceServer first = await StartAsync(puzzles, "puzzles");
             await using CoppiceServer second = await StartAsync(noise, "tiny-noise");
             await using CoppiceServer third = await StartAsync(puzzles, "puzzles", Key);
             await DriveAsync([first.Address.ToString(), second.Address.ToString(), third.Address.ToString(), Key]);
+            foreach (Engine engine in (Engine[])[puzzles, noise])
+            {
+                await engine.DrainAsync();
+                engine.CheckPages();
+                EngineStatistics now = engine.Statistics;
+                int held = now.PagesPrivate + now.PagesShared;
+                if (!Results.TryGetValue("pages", out string? before) || before is null) Results["pages"] = held == 0 ? null : $"{held} pages are held by nobody";
+            }
         }
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-
-        private static string Asset(string name) => Path.Combine(Root(), "assets", name);
-
-        private static string Root()
-        {
-            for (DirectoryInfo? d = new(AppContext.BaseDirectory); d is not null; d = d.Parent)
-                if (File.Exists(Path.Combine(d.FullName, "Coppice.slnx"))) return d.FullName;
-            throw new InvalidOperationException("the tests run outside a checkout");
-        }
 
         private static string? FindMissing()
         {
             string browser = Environment.GetEnvironmentVariable("COPPICE_CHROMIUM") is { Length: > 0 } named ? named : "/usr/bin/chromium";
             if (!File.Exists(browser)) return $"there is no Chromium at {browser}; install it, or name one in COPPICE_CHROMIUM";
-            if (!Directory.Exists(Path.Combine(Root(), "node_modules", "playwright-core"))) return "playwright-core is not installed; 'npm ci' installs it";
+            if (!Directory.Exists(Repository.File("node_modules/playwright-core"))) return "playwright-core is not installed; 'npm ci' installs it";
             string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
             return Array.Exists(folders, folder => File.Exists(Path.Combine(folder, "node"))) ? null : "there is no 'node' on the PATH to drive the browser with";
         }
@@ -89,14 +89,14 @@ public sealed class PageTests(PageTests.Run run) : IClassFixture<PageTests.Run>
 
         private async Task DriveAsync(string[] arguments)
         {
-            string script = Path.Combine(Root(), "tests", "Coppice.Server.Tests", "page", "page.mjs");
+            string script = Repository.File("tests/Coppice.Server.Tests/page/page.mjs");
             string[] shots = Environment.GetEnvironmentVariable("COPPICE_SCREENSHOTS") is { Length: > 0 } folder ? [folder] : [];
             using var driver = Process.Start(new ProcessStartInfo("node", [script, .. arguments, .. shots])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
                 UseShellExecute = false,
-                WorkingDirectory = Root(),
+                WorkingDirectory = Repository.Root,
             })!;
             using var patience = new CancellationTokenSource(s_patience);
             Task<string> error = driver.StandardError.ReadToEndAsync(patience.Token);

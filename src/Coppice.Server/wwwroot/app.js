@@ -75,6 +75,7 @@ function body() {
 function complain(error) {
   $('error').textContent = error.message;
   $('error').hidden = false;
+  $('error').scrollIntoView({ block: 'nearest' });
   if (error.status === 401) needKey(true);
 }
 
@@ -135,8 +136,8 @@ function setRunning(on) {
   $('start').disabled = on;
   $('stop').disabled = !on;
   // A button that goes dead under the focus hands it on.
-  if (on && had === $('start')) $('stop').focus();
-  if (!on && had === $('stop')) $('start').focus();
+  if (on && had === $('start')) $('stop').focus({ preventScroll: true });
+  if (!on && had === $('stop')) $('start').focus({ preventScroll: true });
   document.body.dataset.run = on ? 'running' : 'done';
 }
 
@@ -195,9 +196,9 @@ function measure() {
   $('count').textContent = count(run.tokens);
   if (!run.first || !run.tokens) return;
   $('first').textContent = `${count(Math.round(run.first - run.began))} ms`;
-  // At the end the engine's own time counts: what the network took is no part of it.
+  // At the end the engine's own time counts, without what the network took and without the first tokens, which come with the prompt.
   const growing = run.decoded ?? (now - run.first) / 1000;
-  if (run.decoded || growing > .1) $('speed').textContent = count(Math.round(run.tokens / growing));
+  if (run.decoded || growing > .1) $('speed').textContent = count(Math.round(Math.max(run.tokens - run.request.n, 0) / growing));
 }
 
 /** All branches have ended, or were stopped. */
@@ -226,9 +227,14 @@ function finish() {
 }
 
 function fail(error) {
-  for (const branch of grove.branches) if (branch.state === 'growing') branch.end('stopped', 0);
-  grove.later();
-  complain(error instanceof ApiError ? error : new ApiError('The server could not be reached.'));
+  if (run.first) {
+    for (const branch of grove.branches) if (branch.state === 'growing') branch.end('stopped', 0);
+    grove.later();
+  } else {
+    grove.clear();
+    $('readings').hidden = $('reading').hidden = $('tools').hidden = true;
+  }
+  complain(error instanceof ApiError ? error : new ApiError(run.first ? 'The answer broke off.' : 'The server could not be reached.'));
   say('The request failed.');
 }
 

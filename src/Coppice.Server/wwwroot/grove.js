@@ -135,6 +135,13 @@ export class Grove {
     this.later();
   }
 
+  /** Takes away a request that came to nothing. */
+  clear() {
+    this.branches = [];
+    this.host.hidden = true;
+    $('empty').hidden = false;
+  }
+
   /** Draws soon, once for all that happened. */
   later(all = false) {
     if (all) for (const branch of this.branches) branch.dirty = true;
@@ -213,7 +220,7 @@ function drawLimb({ branch, x, y, side, above, from }, axis, thin) {
 }
 
 function ending(reason, seconds) {
-  const how = { stop: 'ended', length: 'cut at max tokens', stopped: 'stopped' }[reason] ?? reason;
+  const how = { stop: 'ended', length: 'cut off', stopped: 'stopped' }[reason] ?? reason;
   return seconds ? `${how}, ${seconds.toFixed(1)} s` : how;
 }
 

@@ -95,18 +95,21 @@ const leastContrast = page => page.evaluate(() => {
 
 await check('branches', noise, {}, async page => {
   await loaded(page);
-  await fill(page, { prompt: 'hello', n: 8, 'max-tokens': 300, temperature: 1, 'top-p': 1 });
+  await fill(page, { prompt: 'hello', n: 8, 'max-tokens': 2000, temperature: 1, 'top-p': 1 });
   await page.click('#start');
-  await growing(page);
-  await page.waitForFunction(() => [...document.querySelectorAll('.branch .text')].filter(text => text.textContent).length >= 7);
-  const before = await texts(page);
+  // Read at one moment: the next one may find them ended.
+  const moment = await page.waitForFunction(() => {
+    const texts = [...document.querySelectorAll('.branch .text')].map(text => text.textContent);
+    return texts.filter(text => text).length >= 7 && { texts, limbs: document.querySelectorAll('#limbs .growing').length };
+  });
+  const { texts: before, limbs } = await moment.jsonValue();
   await shot(page, 'growing');
   assert.equal(before.length, 8);
-  assert.ok(await page.locator('#limbs .growing').count() >= 2, 'several branches grow at once');
+  assert.ok(limbs >= 2, 'several branches grow at once');
   await ended(page);
   const after = await texts(page);
   assert.ok(after.filter((text, i) => text.length > before[i].length && text.startsWith(before[i])).length >= 2, 'texts grow by what is added to them');
-  for (const footer of await page.locator('.branch footer').allTextContents()) assert.match(footer, /^\d+ tokens?.*(ended|cut at max tokens), \d+\.\d s$/);
+  for (const footer of await page.locator('.branch footer').allTextContents()) assert.match(footer, /^\d+ tokens?.*(ended|cut off), \d+\.\d s$/);
   assert.match(await page.textContent('#status'), /^All 8 branches have ended/);
 });
 
@@ -301,6 +304,10 @@ await check('errors', puzzles, {}, async page => {
   await page.click('#start');
   await page.waitForFunction(() => document.getElementById('error').textContent.includes('9999'));
   assert.equal(asked, 1);
+  await page.waitForFunction(() => document.body.dataset.run === 'done');
+  assert.equal(await page.textContent('#status'), 'The request failed.');
+  assert.equal(await page.locator('.branch:visible').count(), 0);
+  assert.ok(await page.locator('#error').evaluate(error => error.getBoundingClientRect().bottom <= innerHeight));
   await fill(page, { 'max-tokens': 32 });
   await page.click('#start');
   await page.waitForFunction(() => document.getElementById('status').textContent.startsWith('All 2'));
