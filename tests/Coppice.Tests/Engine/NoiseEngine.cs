@@ -36,6 +36,33 @@ internal static class NoiseEngine
         return results;
     }
 
+    /// <summary>Runs requests that are all there before the first step is computed.</summary>
+    public static async Task<GenerationResult[]> Together(Engine engine, IEnumerable<GenerationRequest> requests)
+    {
+        using IDisposable held = Hold(engine);
+        Task<GenerationResult>[] tasks = [.. requests.Select(r => engine.GenerateAsync(r))];
+        held.Dispose();
+        return await Task.WhenAll(tasks);
+    }
+
+    /// <summary>Keeps the engine from computing its next step, for a minute at most, until disposed.</summary>
+    public static IDisposable Hold(Engine engine)
+    {
+        var hold = new Held();
+        engine.BeforeForward = hold.Wait;
+        return hold;
+    }
+
+    private sealed class Held : IDisposable
+    {
+        private readonly ManualResetEventSlim _released = new();
+
+        public void Wait() => _released.Wait(TimeSpan.FromMinutes(1));
+
+        // Only set: the step loop may be about to wait.
+        public void Dispose() => _released.Set();
+    }
+
     public static string Bits(GenerationResult result) => string.Join('\n', result.Choices.OrderBy(c => c.Index)
         .Select(c => $"{c.Index}: {string.Join(' ', c.TokenIds)} | {string.Join(' ', c.Logprobs.Select(l => BitConverter.SingleToInt32Bits(l)))}"));
 }

@@ -77,7 +77,7 @@ public sealed class PrefixReuseTests
         GenerationRequest[] requests = [.. Enumerable.Range(0, 16).Select(i => NoiseEngine.Request([.. document, .. NoiseEngine.Tokens(100 + i, 20 + i)], samples: 1 + (i % 3), maxTokens: 24))];
         string[] alone = [.. (await NoiseEngine.OneByOne(engine, requests.Select(r => r with { ReusePrefix = false }))).Select(NoiseEngine.Bits)];
         EngineStatistics before = engine.Statistics;
-        GenerationResult[] together = await Task.WhenAll(requests.Select(r => engine.GenerateAsync(r)));
+        GenerationResult[] together = await NoiseEngine.Together(engine, requests);
         EngineStatistics after = engine.Statistics;
         Assert.Equal(alone, together.Select(NoiseEngine.Bits));
         Assert.Equal(1, after.PrefixMisses - before.PrefixMisses);
@@ -96,15 +96,15 @@ public sealed class PrefixReuseTests
         GenerationRequest Ask(int i) => NoiseEngine.Request([.. document, .. NoiseEngine.Tokens(100 + i, 10)], samples, tokens);
         using PrefixHandle pinned = await engine.PinPrefixAsync(document);
         EngineStatistics before = engine.Statistics;
-        await Task.WhenAll(Enumerable.Range(0, requests).Select(i => engine.GenerateAsync(Ask(i))));
+        await NoiseEngine.Together(engine, Enumerable.Range(0, requests).Select(Ask));
         EngineStatistics after = engine.Statistics;
         Assert.Equal(requests * context, after.ReusedPromptTokens - before.ReusedPromptTokens);
 
-        // Requests may begin a few steps apart, so that there are more steps; each reads the document once.
+        // The first request may have a step before the others come; each step reads the document once.
         long token = engine.Model.KvBytesPerToken(KvType.F16);
         long steps = after.Steps - before.Steps;
         long read = after.ContextBytesRead - before.ContextBytesRead;
-        Assert.InRange(steps, tokens, tokens + requests);
+        Assert.InRange(steps, tokens, tokens + 1);
         long questions = requests * 10L * tokens * token; // at most: a question is read once a step for its samples
         Assert.InRange(read, steps * context * token, (steps * context * token) + questions);
         // Repeated, each of the branches, and each question while it is prefilled, would have read the document.
@@ -122,7 +122,7 @@ public sealed class PrefixReuseTests
             int[] document = NoiseEngine.Tokens(1, 256);
             GenerationRequest[] requests = [.. Enumerable.Range(0, 4).Select(i => NoiseEngine.Request([.. document, .. NoiseEngine.Tokens(100 + i, 10)], samples: 3, maxTokens: 20))];
             AttentionTraffic[] alone = [.. (await NoiseEngine.OneByOne(engine, requests)).Select(r => r.Traffic)];
-            GenerationResult[] together = await Task.WhenAll(requests.Select(r => engine.GenerateAsync(r)));
+            GenerationResult[] together = await NoiseEngine.Together(engine, requests);
             Assert.Equal(alone, together.Select(r => r.Traffic));
             Assert.Equal(266 * 19 * engine.Model.KvBytesPerToken(KvType.F16) * (mode == AttentionMode.Repeated ? 3 : 1), alone[0].ContextBytesRead);
         }
@@ -169,6 +169,7 @@ public sealed class PrefixReuseTests
         for (int i = 0; i < 5; i++)
         {
             using var source = new CancellationTokenSource();
+            using IDisposable held = NoiseEngine.Hold(engine);
             Task<PrefixHandle> pin = engine.PinPrefixAsync(NoiseEngine.Tokens(i, 640), source.Token);
             await source.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => pin);
@@ -206,16 +207,20 @@ public sealed class PrefixReuseTests
         int[] text = NoiseEngine.Tokens(1, 900);
         using (var source = new CancellationTokenSource())
         {
+            int steps = 0;
+            engine.BeforeForward = () =>
+            {
+                if (++steps == 5) source.Cancel();
+            };
             Task<GenerationResult> running = engine.GenerateAsync(NoiseEngine.Request(text), source.Token);
-            while (engine.Statistics.Steps < 5) await Task.Yield();
-            await source.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
         }
 
         await engine.DrainAsync(TestContext.Current.CancellationToken);
         engine.CheckPages();
         int kept = Assert.Single(engine.PrefixTree()).TokenCount;
-        Assert.True(kept >= 128 && kept % 64 == 0, $"{kept}");
+        Assert.True(kept is >= 192 and < 900 && kept % 64 == 0, $"{kept}"); // its reader has to hear of it
+        engine.BeforeForward = null;
         GenerationRequest request = NoiseEngine.Request(text, samples: 2);
         GenerationResult warm = await engine.GenerateAsync(request);
         Assert.Equal(kept, warm.ReusedTokens);

@@ -53,7 +53,7 @@ public sealed class SchedulingLawTests
         string[] alone;
         using (Engine engine = NoiseEngine.Load(path: path, kv: kv)) alone = [.. (await NoiseEngine.OneByOne(engine, requests)).Select(NoiseEngine.Bits)];
         using Engine tiny = NoiseEngine.Load(kvTokens: 640, chunk: 33, path: path, kv: kv);
-        GenerationResult[] together = await Task.WhenAll(requests.Select(r => tiny.GenerateAsync(r)));
+        GenerationResult[] together = await NoiseEngine.Together(tiny, requests);
         Assert.Equal(alone, together.Select(NoiseEngine.Bits));
         EngineStatistics after = tiny.Statistics;
         Assert.True(after.Pauses > 0);
@@ -69,7 +69,7 @@ public sealed class SchedulingLawTests
         string[] alone = [.. (await NoiseEngine.OneByOne(wide, requests)).Select(NoiseEngine.Bits)];
         using Engine narrow = NoiseEngine.Load(options: o => o with { MaxBranches = 7 });
         using var rows = new StepRowsListener();
-        GenerationResult[] together = await Task.WhenAll(requests.Select(r => narrow.GenerateAsync(r)));
+        GenerationResult[] together = await NoiseEngine.Together(narrow, requests);
         Assert.Equal(alone, together.Select(NoiseEngine.Bits));
         Assert.Equal(7, rows.Seen().Where(n => n < 64).Max()); // 5 of one group and 2 of the next; more are prompts
         AssertNothingIsHeld(narrow);
@@ -80,37 +80,29 @@ public sealed class SchedulingLawTests
     {
         using Engine engine = NoiseEngine.Load(chunk: 16, options: o => o with { StepTokens = 40, MaxBranches = 30 });
         using var rows = new StepRowsListener();
-        var order = new List<string>();
-        await foreach (GenerationEvent happened in engine.StreamAsync(NoiseEngine.Request(NoiseEngine.Tokens(1, 20), samples: 8, maxTokens: 150)))
-        {
-            if (happened is not PromptProcessed) continue;
-            // Two long prompts come while 8 branches run: both are prefilled in the same steps.
-            Task<GenerationResult> first = engine.GenerateAsync(NoiseEngine.Request(NoiseEngine.Tokens(2, 700), maxTokens: 2));
-            Task<GenerationResult> second = engine.GenerateAsync(NoiseEngine.Request(NoiseEngine.Tokens(3, 700), maxTokens: 2));
-            await Task.WhenAll(first, second);
-            order.Add("prompts");
-        }
-
-        order.Add("branches");
-        Assert.Equal(["prompts", "branches"], order);
-        await engine.DrainAsync(TestContext.Current.CancellationToken);
+        // Two long prompts come while 8 branches run: both are prefilled in the same steps, and take none of their own.
+        await NoiseEngine.Together(engine,
+        [
+            NoiseEngine.Request(NoiseEngine.Tokens(1, 20), samples: 8, maxTokens: 150),
+            NoiseEngine.Request(NoiseEngine.Tokens(2, 700), maxTokens: 2), NoiseEngine.Request(NoiseEngine.Tokens(3, 700), maxTokens: 2),
+        ]);
         Assert.Equal(8 + 16 + 16, rows.Seen().Max());
-        Assert.InRange(engine.Statistics.Steps, 149, 165);
+        Assert.Equal(2 + 149, engine.Statistics.Steps);
     }
 
     [Fact]
     public async Task A_full_queue_is_an_error_of_its_own_and_waiting_ones_are_served()
     {
         using Engine engine = NoiseEngine.Load(options: o => o with { QueueCapacity = 2, MaxBranches = 1 });
+        using IDisposable held = NoiseEngine.Hold(engine);
         Task<GenerationResult> running = engine.GenerateAsync(NoiseEngine.Request(NoiseEngine.Tokens(1, 30), maxTokens: 400));
-        while (engine.Statistics.LiveBranches == 0) await Task.Yield();
+        while (engine.Statistics.ActiveRequests == 0) await Task.Yield();
         Task<GenerationResult>[] waiting = [.. Enumerable.Range(0, 2).Select(i => engine.GenerateAsync(NoiseEngine.Request(NoiseEngine.Tokens(1, 30 + i), maxTokens: 2)))];
         Assert.Equal(2, engine.Statistics.QueuedRequests);
         QueueFullException full = await Assert.ThrowsAsync<QueueFullException>(() => engine.GenerateAsync(NoiseEngine.Request(NoiseEngine.Tokens(1, 30))));
         Assert.Equal(2, full.Capacity);
-        Assert.False(running.IsCompleted);
-        await Task.WhenAll(waiting);
-        Assert.True(running.IsCompletedSuccessfully); // first come, first served
+        held.Dispose();
+        await Task.WhenAll([running, .. waiting]);
     }
 
     [Fact]
@@ -118,12 +110,15 @@ public sealed class SchedulingLawTests
     {
         using Engine engine = NoiseEngine.Load();
         await engine.DrainAsync(TestContext.Current.CancellationToken);
+        using IDisposable held = NoiseEngine.Hold(engine);
         Task<GenerationResult> running = engine.GenerateAsync(NoiseEngine.Request(NoiseEngine.Tokens(1, 30), maxTokens: 300));
         Task drained = engine.DrainAsync(TestContext.Current.CancellationToken);
         using var impatient = new CancellationTokenSource();
         Task cancelled = engine.DrainAsync(impatient.Token);
         await impatient.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+        Assert.False(drained.IsCompleted);
+        held.Dispose();
         await drained;
         Assert.Equal(0, engine.Statistics.ActiveRequests);
         Assert.Equal(300, (await running).Choices[0].TokenIds.Count);
