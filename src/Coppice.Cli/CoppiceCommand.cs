@@ -55,6 +55,7 @@ internal static class CoppiceCommand
         BenchCommand.Create(),
         PerplexityCommand.Create(),
         InspectCommand.Create(),
+        ServeCommand.Create(),
         TokenizeCommand.Create(),
         RandomCommand.Create(),
         TrainCommand.Create(),

@@ -80,10 +80,10 @@ public sealed class Engine : IDisposable
 
     internal PagePool Pool { get; }
 
-    /// <summary>Called after each forward pass; what it throws is the step's failure.</summary>
-    internal Action? AfterForward
+    /// <summary>Called before each forward pass; what it throws is the step's failure.</summary>
+    internal Action? BeforeForward
     {
-        set => _loop.AfterForward = value;
+        set => _loop.BeforeForward = value;
     }
 
     /// <summary>Throws where a page is lost, or has more than one owner: at any time, from any thread.</summary>

@@ -36,16 +36,9 @@ internal sealed class PageOutlook(PagePool pool, PrefixTree tree)
     public bool CanRestart(List<SampleGroup> begun, int holding, int index)
     {
         SampleGroup group = begun[index];
-        bool runs = false;
         long needed = group.PagesOfBranch, available = Available;
         foreach (Branch branch in group.Branches)
-        {
-            if (branch.Segment is not { } segment) continue;
-            runs = true;
-            needed += group.PagesOfBranch - segment.Pages.Length - segment.Step.Pages;
-        }
-
-        if (index == 0 && !runs) return true; // the oldest goes on: all others give way
+            if (branch.Segment is { } segment) needed += group.PagesOfBranch - segment.Pages.Length - segment.Step.Pages;
         for (int i = 0; i < index; i++) needed += Outstanding(begun[i]);
         for (int i = index + 1; i < holding; i++)
             foreach (Branch branch in begun[i].Branches) available += branch.Segment?.Pages.Length ?? 0;

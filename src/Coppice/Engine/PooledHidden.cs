@@ -11,6 +11,9 @@ internal sealed class PooledHidden(EmbeddingPooling pooling, int width)
     /// <param name="isLast">Whether it is the text's last token.</param>
     public bool Wants(bool isLast) => isLast || pooling == EmbeddingPooling.Mean;
 
+    /// <summary>Forgets them, when the text is computed anew.</summary>
+    public void Clear() => Array.Clear(_sum);
+
     /// <summary>Adds the next token's.</summary>
     /// <param name="hidden">[width].</param>
     public void Add(ReadOnlySpan<float> hidden)

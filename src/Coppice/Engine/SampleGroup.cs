@@ -97,8 +97,8 @@ internal sealed class SampleGroup
     /// <summary>Pages it can come to own: the prompt's, and for each branch those of all tokens but its last.</summary>
     public int PagesNeeded => checked((int)PagesFor(Prompt.Length, Branches.Length, Request.MaxTokens));
 
-    /// <summary>Of them, those of one branch.</summary>
-    public int PagesOfBranch => Segment.PagesFor(Request.MaxTokens - 1);
+    /// <summary>Of them, those of one branch; 0 where there are none.</summary>
+    public int PagesOfBranch => Branches.Length == 0 ? 0 : Segment.PagesFor(Request.MaxTokens - 1);
 
     /// <summary>Pages that a request can come to own.</summary>
     public static long PagesFor(int promptTokens, int samples, int maxTokens) =>
@@ -139,6 +139,7 @@ internal sealed class SampleGroup
     /// <summary>Takes its place in the tree, at its beginning and after a pause.</summary>
     public void Enter(PagePool pool, PrefixTree tree)
     {
+        Pooled?.Clear();
         Leaf = tree.Attach(Prompt.AsMemory(0, SharedTokens), out int matched);
         int own = Prompt.Length - SharedTokens;
         if (own > 0) Context = new Segment(pool, Leaf?.Segment, isPrivate: false, own) { Ids = Prompt.AsMemory(SharedTokens) };

@@ -276,7 +276,17 @@ internal sealed class Scheduler
     private bool TryStart(int index, Branch branch)
     {
         SampleGroup group = _begun[index];
-        if (LiveBranches >= _options.MaxBranches || (branch.IsParked && !_outlook.CanRestart(_begun, _holding, index))) return false;
+        if (index == 0 && !Array.Exists(group.Branches, static b => b.Segment is not null))
+        {
+            // The oldest goes on whatever the others hold.
+            while (LiveBranches >= _options.MaxBranches && GiveWay(index)) { }
+        }
+        else if (branch.IsParked && !_outlook.CanRestart(_begun, _holding, index))
+        {
+            return false;
+        }
+
+        if (LiveBranches >= _options.MaxBranches) return false;
         group.Start(_pool, branch);
         LiveBranches++;
         return true;

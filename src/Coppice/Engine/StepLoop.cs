@@ -63,8 +63,8 @@ internal sealed class StepLoop : IDisposable
     /// <summary>Managed bytes that the measured steps allocated.</summary>
     public long AllocatedBytes { get; private set; }
 
-    /// <summary>Called after each forward pass; what it throws is the step's failure. For tests.</summary>
-    public Action? AfterForward { get; set; }
+    /// <summary>Called before each forward pass; what it throws is the step's failure. For tests.</summary>
+    public Action? BeforeForward { get; set; }
 
     /// <summary>Counts the managed bytes of decode steps from now on, after a few that are not counted.</summary>
     public void MeasureAllocations(int warmSteps)
@@ -213,12 +213,12 @@ internal sealed class StepLoop : IDisposable
     {
         try
         {
+            BeforeForward?.Invoke();
             Reserve(ref _hidden, _batch.Rows.HiddenCount * (long)_model.Width);
             _decoder.Attention.ResetCounters();
             _decoder.Forward(
                 _batch.Rows, _batch.Plan, _logits.Slice(0, checked(_batch.Rows.LogitCount * _model.Vocabulary)),
                 _hidden.Slice(0, _batch.Rows.HiddenCount * _model.Width));
-            AfterForward?.Invoke();
         }
         catch (Exception e)
         {

@@ -81,6 +81,21 @@ public sealed class EngineOutputTests
     }
 
     [Fact]
+    public async Task An_embedding_that_gives_way_is_computed_anew()
+    {
+        int[] text = NoiseEngine.Tokens(1, 300);
+        using Engine engine = NoiseEngine.Load(kvTokens: 384, chunk: 5);
+        float[] alone = await engine.EmbedAsync(text);
+        // 24 pages: the branches, which come first, grow to 3 and 4 times 4; the text needs 19 and 60 steps.
+        Task<float[]>? younger = null;
+        engine.BeforeForward = () => younger ??= engine.EmbedAsync(text);
+        await engine.GenerateAsync(NoiseEngine.Request(NoiseEngine.Tokens(2, 40), samples: 4, maxTokens: 65));
+        float[] found = await younger!;
+        Assert.Equal(1, engine.Statistics.Pauses);
+        Assert.Equal(alone, found);
+    }
+
+    [Fact]
     public async Task A_step_that_fails_ends_its_own_requests_only()
     {
         using Engine engine = NoiseEngine.Load(chunk: 40);
@@ -89,7 +104,7 @@ public sealed class EngineOutputTests
         string expected = NoiseEngine.Bits(await engine.GenerateAsync(second with { ReusePrefix = false }));
         Task<GenerationResult>? waiting = null;
         int steps = 0;
-        engine.AfterForward = () =>
+        engine.BeforeForward = () =>
         {
             // The second request comes while the first computes what they share, and waits for it.
             steps++;

@@ -130,14 +130,15 @@ public sealed class SchedulingLawTests
     }
 
     [Theory]
-    [InlineData(1, true)]
-    [InlineData(2, false)]
-    public async Task Pages_have_one_owner_under_everything_at_once(int seed, bool keeps)
+    [InlineData(1, true, 20)]
+    [InlineData(2, false, 20)]
+    [InlineData(3, true, 8)]
+    public async Task Pages_have_one_owner_under_everything_at_once(int seed, bool keeps, int places)
     {
         GenerationRequest[] requests = [.. Enumerable.Range(0, 24).Select(i => Mixed(i, 45))];
         string[] alone;
         using (Engine plain = NoiseEngine.Load()) alone = [.. (await NoiseEngine.OneByOne(plain, requests)).Select(Answer)];
-        using Engine engine = NoiseEngine.Load(kvTokens: 720, chunk: 25, options: o => o with { MaxBranches = 20, StepTokens = 48, KeepPrefixes = keeps });
+        using Engine engine = NoiseEngine.Load(kvTokens: 720, chunk: 25, options: o => o with { MaxBranches = places, StepTokens = 48, KeepPrefixes = keeps });
         int rejected = 0;
         await Parallel.ForAsync(0, 8, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (client, cancellation) =>
         {
