@@ -16,7 +16,7 @@ internal static class ChatCommand
     public static Command Create()
     {
         var model = new ModelArguments();
-        var sample = new SampleArguments();
+        var sample = new SampleArguments(ChatLoop.DefaultMaxTokens);
         var runtime = new RuntimeArguments();
         var system = new Option<string?>(SystemName) { Description = "What the model is told before the conversation.", HelpName = "TEXT" };
         var template = new Option<string?>("--template") { Description = "A file with a chat template instead of the model's own.", HelpName = "FILE" };

@@ -13,7 +13,8 @@ return await CoppiceCommand.RunAsync(args, Console.Out, Console.Error, interrupt
 
 void Interrupt(PosixSignalContext context)
 {
-    if (interrupted.IsCancellationRequested) return;
+    // Who registered later is asked first and may have taken it: in a chat it ends an answer alone.
+    if (context.Cancel || interrupted.IsCancellationRequested) return;
     context.Cancel = true;
     interrupted.Cancel();
 }

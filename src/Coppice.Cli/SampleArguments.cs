@@ -7,7 +7,8 @@ using Coppice.Sampling;
 namespace Coppice.Cli;
 
 /// <summary>What <c>sample</c> asks for besides the model and the prompt: how many, how long, drawn and ranked how.</summary>
-internal sealed class SampleArguments
+/// <param name="usualMaxTokens">Tokens a sample has at most where nothing is said.</param>
+internal sealed class SampleArguments(int usualMaxTokens = SampleArguments.DefaultMaxTokens)
 {
     /// <summary>An option that takes any text.</summary>
     public const string StopName = "--stop";
@@ -21,7 +22,7 @@ internal sealed class SampleArguments
     private readonly Option<int?> _samples = OptionParsers.Number("--samples", "How many continuations; 1 if not given.", 1, 65_536, "-n");
 
     private readonly Option<int?> _maxTokens = OptionParsers.Number(
-        "--max-tokens", $"Tokens a continuation has at most; {DefaultMaxTokens}, or what the context has room for, if not given.", 1, 1 << 24);
+        "--max-tokens", $"Tokens a continuation has at most; {usualMaxTokens}, or what the context has room for, if not given.", 1, 1 << 24);
 
     private readonly Option<int?> _context = OptionParsers.Number(
         "--context", "Tokens of prompt and continuation together; what the model was made for if not given.", 2, 1 << 24);

@@ -16,7 +16,8 @@ public sealed class RunningServer : IAsyncDisposable
     private RunningServer(Engine engine, CoppiceServer server)
     {
         (Engine, Server) = (engine, server);
-        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 256 }) { BaseAddress = server.Address, Timeout = Patience };
+        // Without draining, a response that is let go closes its connection: the client vanishes.
+        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 256, MaxResponseDrainSize = 0 }) { BaseAddress = server.Address, Timeout = Patience };
     }
 
     public Engine Engine { get; }

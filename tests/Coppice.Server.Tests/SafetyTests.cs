@@ -96,7 +96,7 @@ public sealed class SafetyTests
         using HttpResponseMessage running = await server.PostAsync(Completions, Long, HttpCompletionOption.ResponseHeadersRead);
         using var cancel = new CancellationTokenSource();
         Task waiting = server.Http.PostAsync(Completions, new StringContent(Short, Encoding.UTF8, "application/json"), cancel.Token);
-        while (server.Engine.Statistics.QueuedRequests == 0) await Task.Delay(10);
+        await UntilAsync(() => server.Engine.Statistics.QueuedRequests > 0);
         (int status, JsonNode error) = await server.FailAsync(Completions, Short);
         Assert.Equal((429, "queue_full"), (status, (string)error["code"]!));
         await cancel.CancelAsync();
@@ -123,12 +123,12 @@ public sealed class SafetyTests
         await using RunningServer server = await StartAsync(server: options => options with { WriteTimeout = TimeSpan.FromSeconds(1) });
         using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { ReceiveBufferSize = 4096 };
         await socket.ConnectAsync(IPAddress.Loopback, server.Server.Address.Port);
-        const string body = """{"prompt":"Once","max_tokens":3500,"n":16,"logprobs":20,"ignore_eos":true,"stream":true}""";
+        const string body = """{"prompt":"Once","max_tokens":3500,"n":8,"logprobs":20,"ignore_eos":true,"stream":true}""";
         await socket.SendAsync(Encoding.ASCII.GetBytes(
             $"POST {Completions} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}"));
-        while (server.Engine.Statistics.GeneratedTokens == 0) await Task.Delay(10);
+        await UntilAsync(() => server.Engine.Statistics.GeneratedTokens > 0);
         await server.CheckPagesAsync();
-        Assert.True(server.Engine.Statistics.GeneratedTokens < 3500 * 16, "it ran to its end although nobody read");
+        Assert.True(server.Engine.Statistics.GeneratedTokens < 3500 * 8, "it ran to its end although nobody read");
     }
 
     [Fact]
@@ -160,7 +160,7 @@ public sealed class SafetyTests
     {
         await using RunningServer server = await StartAsync();
         using HttpResponseMessage running = await server.PostAsync(
-            Completions, """{"prompt":"Once","max_tokens":300,"ignore_eos":true,"stream":true}""", HttpCompletionOption.ResponseHeadersRead);
+            Completions, """{"prompt":"Once","max_tokens":300,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}""", HttpCompletionOption.ResponseHeadersRead);
         Task<bool> stopping = server.Server.StopAsync();
         using (HttpResponseMessage refused = await server.PostAsync(Completions, Short))
         {
@@ -172,7 +172,7 @@ public sealed class SafetyTests
         using (HttpResponseMessage health = await server.Http.GetAsync("/health")) Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
         string stream = await running.Content.ReadAsStringAsync();
         Assert.EndsWith("data: [DONE]\n\n", stream);
-        Assert.Equal(300, Count(stream, "\"index\":0") - 1);
+        Assert.Contains("\"completion_tokens\":300,", stream, StringComparison.Ordinal);
         Assert.True(await stopping);
         await server.CheckPagesAsync();
     }
@@ -182,7 +182,7 @@ public sealed class SafetyTests
     {
         await using RunningServer server = await StartAsync(server: options => options with { DrainTimeout = TimeSpan.FromSeconds(0.2) });
         using HttpResponseMessage running = await server.PostAsync(
-            Completions, """{"prompt":"Once","max_tokens":3500,"n":32,"ignore_eos":true,"stream":true}""", HttpCompletionOption.ResponseHeadersRead);
+            Completions, """{"prompt":"Once","max_tokens":3500,"n":8,"ignore_eos":true,"stream":true}""", HttpCompletionOption.ResponseHeadersRead);
         Assert.False(await server.Server.StopAsync());
         string stream = await running.Content.ReadAsStringAsync();
         Assert.Contains("shutting_down", stream, StringComparison.Ordinal);
@@ -190,5 +190,9 @@ public sealed class SafetyTests
         await server.CheckPagesAsync();
     }
 
-    private static int Count(string text, string part) => text.Split(part).Length - 1;
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (!holds()) await Task.Delay(10, patience.Token);
+    }
 }

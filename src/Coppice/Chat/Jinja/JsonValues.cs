@@ -29,8 +29,13 @@ internal static class JsonValues
     {
         if (value.GetValueKind() == JsonValueKind.String) return value.TryGetValue(out string? text) ? text : JsonDocument.Parse(value.ToJsonString()).RootElement.GetString()!;
         if (value.GetValueKind() != JsonValueKind.Number) return value.GetValueKind() == JsonValueKind.Null ? None.Value : value.GetValueKind() == JsonValueKind.True;
-        if (!value.TryGetValue(out JsonElement _) && (value.TryGetValue(out double number) || value.TryGetValue(out float _)))
-            return value.TryGetValue(out long whole) ? whole : number;
+        if (!value.TryGetValue(out JsonElement _))
+        {
+            // Made in the program: a float stays one, also where it is whole.
+            if (value.TryGetValue(out double number)) return number;
+            if (value.TryGetValue(out float single)) return (double)single;
+        }
+
         return Number(value.ToJsonString());
     }
 
