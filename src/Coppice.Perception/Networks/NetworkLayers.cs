@@ -4,7 +4,8 @@ namespace Coppice.Perception.Networks;
 
 /// <summary>
 /// Adds the layers of a network to a graph. A layer's parameters are <c>NAME.weight</c> and <c>NAME.bias</c> of a convolution and
-/// <c>NAME.scale</c>, <c>NAME.bias</c>, <c>NAME.mean</c> and <c>NAME.variance</c> of a normalization, behind the graph's scopes.
+/// <c>NAME.scale</c>, <c>NAME.bias</c>, <c>NAME.mean</c> and <c>NAME.variance</c> of a normalization, behind the graph's
+/// scopes; its result is called NAME.
 /// </summary>
 /// <param name="graph">The graph.</param>
 /// <param name="mode">Which statistics normalizations use.</param>
@@ -35,7 +36,7 @@ public sealed class NetworkLayers(Graph graph, NormalizationMode mode, float eps
         Value weight = Graph.Parameter(name + ".weight", new(results, x.Shape[1] / groups, kernel, kernel));
         Value? added = bias ? Graph.Parameter(name + ".bias", new(results)) : null;
         var window = new Window { Stride = stride, Padding = (kernel - 1) / 2 * dilation, Dilation = dilation };
-        return x.Conv(weight, added, window, groups);
+        return x.Conv(weight, added, window, groups, name);
     }
 
     /// <summary>Batch normalization.</summary>
@@ -51,10 +52,10 @@ public sealed class NetworkLayers(Graph graph, NormalizationMode mode, float eps
         if (Mode == NormalizationMode.Running)
         {
             Value stored = Graph.Parameter(name + ".mean", channels), spread = Graph.Parameter(name + ".variance", channels);
-            return x.BatchNormalization(scale, bias, stored, spread, epsilon);
+            return x.BatchNormalization(scale, bias, stored, spread, epsilon, name);
         }
 
-        (Value result, Value mean, Value variance) = x.BatchNormalizationInTraining(scale, bias, epsilon);
+        (Value result, Value mean, Value variance) = x.BatchNormalizationInTraining(scale, bias, epsilon, name);
         Graph.Output(mean.Identity(name + ".mean"));
         Graph.Output(variance.Identity(name + ".variance"));
         return result;
