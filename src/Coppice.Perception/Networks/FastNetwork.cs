@@ -40,13 +40,20 @@ public static class FastNetwork
             res4 = Merge(layers, "res4", maps.Res4, res5, Neck);
         }
 
-        if (!config.Segments) return (new PerceptionOutputs(null, null, null), null);
+        (Value Classes, Value Boxes)? found = null;
+        if (config.Detects)
+        {
+            using IDisposable detection = g.Scope("detection");
+            found = DetectionHead.Build(layers, new Taps(maps.Res3, res4, res5), config, config.Heads);
+        }
+
+        if (!config.Segments) return (new PerceptionOutputs(found?.Classes, found?.Boxes, null), null);
         using IDisposable scope = g.Scope("segmentation");
         Value fine = Merge(layers, "res3", maps.Res3, res4, Neck);
         fine = Merge(layers, "res2", maps.Res2, Unit(layers, fine, "reduce", Fine, 1), Fine);
         int classes = config.LabelClasses.Count;
         Value labels = layers.Conv(fine, "score", classes, 1, bias: true);
-        return (new PerceptionOutputs(null, null, labels), auxiliary ? layers.Conv(res4, "auxiliary", classes, 1, bias: true) : null);
+        return (new PerceptionOutputs(found?.Classes, found?.Boxes, labels), auxiliary ? layers.Conv(res4, "auxiliary", classes, 1, bias: true) : null);
     }
 
     /// <summary>A map enlarged by a whole factor, cut to a size.</summary>

@@ -37,9 +37,7 @@ public static class PerceptionNetwork
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(backbone);
         ArgumentNullException.ThrowIfNull(widths);
-        config.Check();
-        if (image.Shape.Rank != 4 || image.Shape.With(0, 1) != new Shape(1, 3, config.Height, config.Width))
-            throw new GraphException($"image {image}; expected [batch, 3, {config.Height}, {config.Width}]");
+        Check(image, config);
         var layers = new NetworkLayers(g, mode);
         Taps taps = In("backbone", () => backbone(layers, image));
         (Value Classes, Value Boxes)? found = config.Detects
@@ -55,6 +53,14 @@ public static class PerceptionNetwork
             using IDisposable _ = g.Scope(scope);
             return build();
         }
+    }
+
+    private static void Check(Value image, PerceptionConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        config.Check();
+        if (image.Shape.Rank != 4 || image.Shape.With(0, 1) != new Shape(1, 3, config.Height, config.Width))
+            throw new GraphException($"image {image}; expected [batch, 3, {config.Height}, {config.Width}]");
     }
 
     private static Backbone BackboneOf(PerceptionVariant variant) => variant switch
