@@ -38,13 +38,14 @@ internal sealed class StatisticsPass : IDisposable
         foreach (Value parameter in _graph.Parameters) _buffers[parameter.Name].Load(weights[parameter.Name]);
         GraphBuffer[] inputs = [.. _session.InputNames.Select(n => _buffers[n])], outputs = [.. _session.OutputNames.Select(n => _buffers[n])];
         var sums = _graph.Outputs.ToDictionary(o => o.Name, o => new double[o.Shape.Count], StringComparer.Ordinal);
+        var order = new SceneOrder(_scenes.Count, 0);
         int pixels = 3 * _config.Width * _config.Height;
         for (int batch = 0; batch < Batches; batch++)
         {
             for (int i = 0; i < Batch; i++)
             {
-                long index = (long)((batch * Batch) + i) * _scenes.Count / (Batch * Batches);
-                SceneBatches.WriteImage(_scenes[(int)index].Image, _buffers["image"].As<float>().Slice(i * pixels, pixels));
+                // Batches as mixed as those of training: of scenes that are alike the variance is less.
+                SceneBatches.WriteImage(_scenes[order.At((batch * Batch) + i)].Image, _buffers["image"].As<float>().Slice(i * pixels, pixels));
             }
 
             _session.Run(inputs, outputs);
