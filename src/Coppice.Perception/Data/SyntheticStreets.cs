@@ -80,8 +80,8 @@ public sealed class SyntheticStreets : ISceneSet
         var random = new SceneRandom(_seed, index, 1);
         var world = new StreetWorld(Camera(ref random), StreetConditions.Draw(ref random));
         StreetBuilder.Build(new SceneRandom(_seed, index, 2), world);
-        // As much of an object must be seen as 12 pixels of a 512-pixel row show, and no less than can be made out.
-        int side = Math.Max(3, Width / 170), pixels = Math.Max(16, Width * Height / 4096);
+        // What is smaller than 5 pixels of a row of 512 is not told apart, and no network is asked to.
+        int side = Math.Max(3, Width / 100), pixels = Math.Max(12, Width * Height / 2600);
         Scene scene = renderer.Draw(world, _samples, new(0.25f, side, pixels), ref random);
         _renderers.Add(renderer);
         return scene;

@@ -106,7 +106,7 @@ internal sealed class FacadeSurface(FacadeStyle style) : Surface
         if (up > style.Storey - 0.75f)
         {
             bool letters = MathF.Abs(up - (style.Storey - 0.42f)) < 0.15f && within is > 0.8f and < 3.4f && Noise.Cell((int)(within / 0.16f), shop, style.Seed + 5) < 0.65f;
-            Vector3 board = (letters ? new Vector3(0.8f) : sign * sign * 0.6f) * light;
+            Vector3 board = (letters ? new Vector3(0.8f) : (sign * sign * 0.4f + new Vector3(0.06f))) * light;
             return style.Lit > 0.2f && letters ? board + new Vector3(0.6f, 0.55f, 0.4f) : board;
         }
 
@@ -159,4 +159,14 @@ internal sealed class FenceSurface(Vector3 color, Vector3 behind, bool boards) :
         share = MathF.Max(share, Noise.Stripe(Noise.Around(x, 2.4f), 0.1f, pixel));
         return Vector3.Lerp(behind * light * 0.55f, color * light, share);
     }
+}
+
+/// <summary>The triangle of wall below a roof's end.</summary>
+internal sealed class GableSurface(Vector3 color) : Surface
+{
+    public override bool HasHoles => true;
+
+    public override bool Covers(float x, float y) => y / Height <= 1 - MathF.Abs(2 * x / Width - 1);
+
+    public override Vector3 Shade(float x, float y, float depth, float pixel, Vector3 light) => color * light * 0.95f;
 }

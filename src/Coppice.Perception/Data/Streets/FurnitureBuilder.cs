@@ -36,7 +36,7 @@ internal static class FurnitureBuilder
         }
 
         circles[0] = new(breadth, crown * 0.5f, breadth * 0.6f);
-        var foliage = new FoliageSurface(circles, leaves * random.Between(0.75, 1.25), random.Between(0.16, 0.3), bare ? 1 : random.Between(0.25, 0.5), bare ? 0.52f : random.Between(0.05, 0.26), (uint)random.Bits()) { Label = Vegetation };
+        var foliage = new FoliageSurface(circles, leaves * random.Between(0.75, 1.25), random.Between(0.11, 0.22), bare ? 1 : random.Between(0.25, 0.5), bare ? 0.52f : random.Between(0.05, 0.26), (uint)random.Bits()) { Label = Vegetation };
         world.AddFacing(foliage, x, ground, z, lean - breadth, lean + breadth, trunk * 0.85f, tall, 0.1f);
         world.CastThing(new(x, ground, z), new(0, 0, thick), new(thick, 0, 0), trunk);
         CastCrown(world, x, ground, z, trunk + crown / 2, breadth);

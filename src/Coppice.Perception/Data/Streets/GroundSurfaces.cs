@@ -26,9 +26,9 @@ internal abstract class GroundSurface(float left, float start, uint seed) : Surf
         float along = pixel * MathF.Max(1, depth / CameraMeters);
         Vector3 color = Albedo(x + left, y + start, pixel, along) * light;
         if (Wet <= 0) return color;
-        float flat = 1 - CameraMeters / MathF.Max(depth, CameraMeters), fresnel = Wet * (0.08f + 0.6f * flat * flat * flat);
+        float flat = 1 - CameraMeters / MathF.Max(depth, CameraMeters), fresnel = Wet * (0.04f + 0.42f * flat * flat * flat);
         float puddle = 0.5f + 0.8f * Noise.Smooth((x + left) * 0.5f, (y + start) * 0.12f, seed + 7);
-        return Vector3.Lerp(color * (1 - 0.45f * Wet), Reflected, Math.Clamp(fresnel * puddle, 0, 0.8f));
+        return Vector3.Lerp(color * (1 - 0.45f * Wet), Reflected, Math.Clamp(fresnel * puddle, 0, 0.6f));
     }
 
     /// <summary>Share of light given back.</summary>

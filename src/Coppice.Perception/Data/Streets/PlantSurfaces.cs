@@ -30,7 +30,7 @@ internal sealed class FoliageSurface(Vector3[] clumps, Vector3 color, float leaf
 
     public override Vector3 Shade(float x, float y, float depth, float pixel, Vector3 light)
     {
-        float large = Noise.Smooth(x * 0.9f, y * 0.9f, seed + 2);
+        float large = Noise.Fractal(x * 0.9f, y * 0.9f, seed + 2);
         float fine = Noise.Detail(leaf, pixel) * (Noise.Smooth(x / leaf * 1.7f, y / leaf * 1.7f, seed + 3) - 0.5f);
         float up = y / Height;
         return color * light * (0.35f + 0.55f * up + 0.55f * (large - 0.4f) + 0.9f * fine);

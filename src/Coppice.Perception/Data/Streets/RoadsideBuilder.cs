@@ -82,7 +82,12 @@ internal static class RoadsideBuilder
         {
             float rise = random.Between(2, 4.5), over = -side * 0.35f;
             Vector3 tiles = random.Chance(0.6) ? new Vector3(0.26f, 0.10f, 0.06f) : new Vector3(0.10f, 0.10f, 0.11f);
-            world.Add(new RoofSurface(tiles * random.Between(0.7, 1.3), style.Seed) { Label = Building }, new(front + over, height, z), new(0, 0, width), new(side * depth / 2 - over, rise, 0), 1);
+            tiles *= random.Between(0.7, 1.3);
+            float ridge = front + side * depth / 2;
+            world.Add(new RoofSurface(tiles, style.Seed) { Label = Building }, new(front + over, height, z), new(0, 0, width), new(ridge - front - over, rise, 0), 1);
+            world.Add(new RoofSurface(tiles, style.Seed) { Label = Building }, new(ridge, height + rise, z), new(0, 0, width), new(side * depth / 2, -rise, 0), 0);
+            foreach (float end in (ReadOnlySpan<float>)[z, z + width])
+                world.Add(new GableSurface(style.Wall) { Label = Building }, new(front, height, end), new(side * depth, 0, 0), new(0, rise, 0), 0.6f);
         }
 
         if (street.Setback > 1) AddBorder(ref random, world, street, edge + side * 0.15f, z, width);

@@ -131,7 +131,7 @@ internal sealed class StreetConditions
         Zenith = new Vector3(0.62f, 0.66f, 0.72f) * random.Between(0.8, 1.2);
         Horizon = new Vector3(0.82f, 0.84f, 0.87f) * random.Between(0.85, 1.2);
         Clouds = random.Between(0.3, 1);
-        Fog = random.Between(0.001, 0.005);
+        Fog = random.Between(0.0006, 0.003);
     }
 
     private void Dusk(ref SceneRandom random)

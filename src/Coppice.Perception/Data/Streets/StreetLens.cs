@@ -19,7 +19,7 @@ internal static class StreetLens
         if (conditions.Blur > 0.05f) Soften(light, width, height, conditions.Blur * 0.25f, row, above);
         var image = new RgbImage(width, height);
         uint seed = (uint)random.Bits();
-        float grain = conditions.Grain * 255 * 2.4f;
+        float grain = conditions.Grain * 255 * 1.2f;
         Vector3 gain = conditions.Balance * conditions.Exposure * (conditions.Night > 0.5f ? 1.8f : 1);
         for (int y = 0, i = 0; y < height; y++)
         {

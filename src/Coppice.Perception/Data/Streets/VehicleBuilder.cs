@@ -99,7 +99,7 @@ internal static class VehicleBuilder
             RearAxle = random.Between(0.7, 0.9),
             FrontAxle = length - random.Between(0.75, 0.9),
             Clearance = clearance,
-            Paint = Paints[random.Below(Paints.Length)] * random.Between(0.8, 1.1),
+            Paint = Paints[random.Below(random.Chance(0.55) ? 5 : Paints.Length)] * random.Between(0.8, 1.1),
             Reflected = world.Reflected,
             Lamps = Lamps(ref random, world),
             Brakes = random.Chance(0.25),
