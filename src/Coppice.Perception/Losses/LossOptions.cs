@@ -20,33 +20,36 @@ public enum PixelNormalization
     ValidPixels,
 }
 
-/// <summary>How the losses of the three tasks are made; the defaults are the paper's.</summary>
+/// <summary>
+/// How the losses of the three tasks are made; the defaults are the paper's. Its properties can be set for the sake of recipes in JSON: the
+/// serializer of generated code gives init-only ones that a file leaves out no default.
+/// </summary>
 public sealed record LossOptions
 {
     /// <summary>Weight of the anchors' classes.</summary>
-    public float ClassWeight { get; init; } = 1;
+    public float ClassWeight { get; set; } = 1;
 
     /// <summary>Weight of boxes and distances.</summary>
-    public float BoxWeight { get; init; } = 1;
+    public float BoxWeight { get; set; } = 1;
 
     /// <summary>Weight of the pixels' classes.</summary>
-    public float SegmentationWeight { get; init; } = 4;
+    public float SegmentationWeight { get; set; } = 4;
 
     /// <summary>Background anchors picked for each anchor that is an object.</summary>
-    public int NegativeRatio { get; init; } = 3;
+    public int NegativeRatio { get; set; } = 3;
 
     /// <summary>Background anchors picked at least, in each image. With the paper's 0, images without objects teach nothing.</summary>
-    public int LeastNegatives { get; init; }
+    public int LeastNegatives { get; set; }
 
     /// <summary>What the sum of the box losses is divided by.</summary>
-    public BoxNormalization BoxNormalization { get; init; } = BoxNormalization.NonZeroValues;
+    public BoxNormalization BoxNormalization { get; set; } = BoxNormalization.NonZeroValues;
 
     /// <summary>What the sum of the pixels' losses is divided by.</summary>
-    public PixelNormalization PixelNormalization { get; init; } = PixelNormalization.AllPixels;
+    public PixelNormalization PixelNormalization { get; set; } = PixelNormalization.AllPixels;
 
     /// <summary>
     /// Whether the losses of classes and boxes, which are means over the whole batch already, are divided by the number of images once
     /// more, as the authors' optimizer does. Without effect for batches of one, the authors' setting.
     /// </summary>
-    public bool RescaleByBatch { get; init; }
+    public bool RescaleByBatch { get; set; }
 }

@@ -4,7 +4,8 @@ namespace Coppice.Perception.Networks;
 
 /// <summary>
 /// One backbone, up to three answers (DSPNet, arXiv 1803.03778): taps of the backbone feed the heads that the config's tasks ask for.
-/// Parameters lie in the scopes <c>backbone</c>, <c>detection</c> and <c>segmentation</c>; the heads' files list their layers.
+/// Parameters lie in the scopes <c>backbone</c>, <c>detection</c> and <c>segmentation</c>; the heads' files list their layers. The fast
+/// variant is <see cref="FastNetwork"/>.
 /// </summary>
 public static class PerceptionNetwork
 {
@@ -17,11 +18,13 @@ public static class PerceptionNetwork
     public static PerceptionOutputs Build(Graph g, Value image, PerceptionConfig config, NormalizationMode mode)
     {
         ArgumentNullException.ThrowIfNull(config);
-        config.Check();
-        return Build(g, image, config, mode, BackboneOf(config.Variant), config.Heads);
+        CheckImage(image, config);
+        return config.Variant == PerceptionVariant.Fast
+            ? FastNetwork.Build(g, image, config, mode).Outputs
+            : Build(g, image, config, mode, ResNet.Of(config.Variant == PerceptionVariant.ResNet18 ? ResNetPlan.Eighteen : ResNetPlan.Fifty), config.Heads);
     }
 
-    /// <summary>Adds a network with a backbone and heads of one's own.</summary>
+    /// <summary>Adds DSPNet's heads to a backbone of one's own.</summary>
     /// <param name="g">The graph.</param>
     /// <param name="image">[batch, 3, height, width], RGB from 0 to 255.</param>
     /// <param name="config">What to build; its size is the image's.</param>
@@ -37,7 +40,7 @@ public static class PerceptionNetwork
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(backbone);
         ArgumentNullException.ThrowIfNull(widths);
-        Check(image, config);
+        CheckImage(image, config);
         var layers = new NetworkLayers(g, mode);
         Taps taps = In("backbone", () => backbone(layers, image));
         (Value Classes, Value Boxes)? found = config.Detects
@@ -55,18 +58,11 @@ public static class PerceptionNetwork
         }
     }
 
-    private static void Check(Value image, PerceptionConfig config)
+    private static void CheckImage(Value image, PerceptionConfig config)
     {
         ArgumentNullException.ThrowIfNull(image);
         config.Check();
         if (image.Shape.Rank != 4 || image.Shape.With(0, 1) != new Shape(1, 3, config.Height, config.Width))
             throw new GraphException($"image {image}; expected [batch, 3, {config.Height}, {config.Width}]");
     }
-
-    private static Backbone BackboneOf(PerceptionVariant variant) => variant switch
-    {
-        PerceptionVariant.ResNet50 => ResNet.Of(ResNetPlan.Fifty),
-        PerceptionVariant.ResNet18 => ResNet.Of(ResNetPlan.Eighteen),
-        _ => throw new GraphException($"variant {variant} has no backbone"),
-    };
 }

@@ -9,7 +9,7 @@ public static class PerceptionWeights
     private const ulong NameHashStart = 14695981039346656037, NameHashFactor = 1099511628211; // FNV-1a, 64 bits.
 
     /// <summary>
-    /// Values to start training from. The backbone's convolutions are normal with variance 2 / (inputs of a result) (He and others, arXiv
+    /// Values to start training from. The convolutions of backbone and neck are normal with variance 2 / (inputs of a result) (He and others, arXiv
     /// 1502.01852), the heads' uniform within 1 / sqrt(the greatest of input and output channels), as the authors draw new layers; the
     /// segmentation's doubling interpolates. What a parameter gets depends on the seed and its name alone.
     /// </summary>
@@ -99,7 +99,7 @@ public static class PerceptionWeights
         Shape shape = parameter.Shape;
         var random = new SceneRandom(seed, unchecked((long)Hash(parameter.Name)));
         float inputs = shape.Count / shape[0];
-        bool backbone = parameter.Name.StartsWith("backbone.", StringComparison.Ordinal);
+        bool backbone = parameter.Name.StartsWith("backbone.", StringComparison.Ordinal) || parameter.Name.StartsWith("neck.", StringComparison.Ordinal);
         float spread = backbone ? MathF.Sqrt(2 / inputs) : 1 / MathF.Sqrt(Math.Max(shape[0], shape[1]));
         var elements = new float[shape.Count];
         for (int i = 0; i < elements.Length; i++) elements[i] = backbone ? random.Normal() * spread : random.Between(-spread, spread);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Coppice.Graphs;
+using Coppice.Perception.Losses;
 
 namespace Coppice.Perception.Training;
 
@@ -51,6 +52,10 @@ public sealed record PerceptionRecipe
 
     /// <summary>Steps between measurements on held-out images.</summary>
     public int EvaluateEvery { get; set; } = 500;
+
+    /// <summary>Losses of several tasks; null for the paper's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public LossOptions? Loss { get; set; }
 
     /// <summary>All updates.</summary>
     [JsonIgnore]
@@ -140,6 +145,7 @@ public sealed record PerceptionStage
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     WriteIndented = true,
     RespectNullableAnnotations = true,
+    UseStringEnumConverter = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     ReadCommentHandling = JsonCommentHandling.Skip)]
 [JsonSerializable(typeof(PerceptionRecipe))]
