@@ -6,7 +6,7 @@
 //   Coppice.PerceptionBench cost DIR [--size WxH] [--frames N] [--threads N] [--variants fast,resnet18,resnet50]
 //       milliseconds and memory of each variant for each set of tasks, each in a process of its own
 //   Coppice.PerceptionBench report DIR FILE
-//       writes what is in DIR as a page of Markdown
+//       writes what is in DIR into a page of Markdown, between its two marks
 using System.Globalization;
 using Coppice.PerceptionBench;
 
@@ -36,8 +36,7 @@ switch (args[0])
     case "frame":
         return NetworkCost.Frame(args);
     case "report" when args.Length > 2:
-        File.WriteAllText(args[2], Report.Markdown(args[1]));
-        return 0;
+        return Report.Write(args[1], args[2]);
     default:
         Console.Error.WriteLine($"'{args[0]}' is not one of learn, overfit, cost, report");
         return 2;

@@ -5,7 +5,24 @@ namespace Coppice.PerceptionBench;
 /// <summary>What was measured, as a page.</summary>
 internal static class Report
 {
-    public static string Markdown(string folder)
+    private const string Start = "<!-- results: written by Coppice.PerceptionBench report -->", End = "<!-- end of results -->";
+
+    /// <summary>Replaces what is between the marks of a page.</summary>
+    public static int Write(string folder, string page)
+    {
+        string text = File.ReadAllText(page);
+        int start = text.IndexOf(Start, StringComparison.Ordinal), end = text.IndexOf(End, StringComparison.Ordinal);
+        if (start < 0 || end < start)
+        {
+            Console.Error.WriteLine($"{page}: expected the marks '{Start}' and '{End}'");
+            return 1;
+        }
+
+        File.WriteAllText(page, $"{text[..(start + Start.Length)]}\n\n{Markdown(folder).Trim()}\n\n{text[end..]}");
+        return 0;
+    }
+
+    private static string Markdown(string folder)
     {
         var text = new StringBuilder();
         Learning(text, Results.Read<Learned>(folder, "*.learned.json"));
@@ -18,7 +35,7 @@ internal static class Report
     {
         if (all.Count == 0) return;
         Learned any = all[0];
-        text.AppendLine("# One network for three tasks, or one for each").AppendLine();
+        text.AppendLine("## One network for three tasks, or one for each").AppendLine();
         text.AppendLine($"The fast variant on synthetic streets at {any.Width}x{any.Height}: {any.Steps} updates with batches of {any.Batch} from {any.Scenes} streets, measured on {any.HeldOut} others. Mean over the seeds, and the range. mAP at an overlap of 0.5; distance error over found objects that are true.").AppendLine();
         text.AppendLine("| network | seeds | mAP % | distance error % | mIoU % | training, minutes |");
         text.AppendLine("|---|---|---|---|---|---|");
@@ -46,7 +63,7 @@ internal static class Report
     {
         foreach (Learned run in all)
         {
-            text.AppendLine("# Eight streets by heart").AppendLine();
+            text.AppendLine("## Eight streets by heart").AppendLine();
             text.AppendLine($"After {run.Steps} updates with all {run.Scenes} streets at {run.Width}x{run.Height}: mAP {run.Running.MeanAveragePrecision:0.0}%, distance error {run.Running.DistanceError:0.00}%, mIoU {run.Running.MeanIou:0.0}% on these streets.").AppendLine();
         }
     }
@@ -55,7 +72,7 @@ internal static class Report
     {
         foreach (IGrouping<(int, int, int), Cost> size in all.GroupBy(c => (c.Width, c.Height, c.Threads)))
         {
-            text.AppendLine($"# What a frame of {size.Key.Item1}x{size.Key.Item2} costs").AppendLine();
+            text.AppendLine($"## What a frame of {size.Key.Item1}x{size.Key.Item2} costs").AppendLine();
             text.AppendLine($"FP32 on ONNX Runtime, {size.Key.Item3} thread{(size.Key.Item3 == 1 ? "" : "s")}, from decoded image to boxes, metres and labels of all pixels. Median and fastest frame; the greatest resident memory of a process that does nothing else, and how much of it came after the start. *Sum* adds the two networks that answer the same as the joint one.").AppendLine();
             text.AppendLine("| variant | network | weights, M | multiply-adds, G | ms | fastest | peak MiB | own MiB |");
             text.AppendLine("|---|---|---|---|---|---|---|---|");
