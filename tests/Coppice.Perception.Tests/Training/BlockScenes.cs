@@ -11,6 +11,8 @@ internal sealed class BlockScenes(int count, int width, int height, int seed = 1
 
     public int Count => count;
 
+    public bool WithLabels { get; init; } = true;
+
     public IReadOnlyList<string> ObjectClasses { get; } = ["red", "green"];
 
     public IReadOnlyList<string> LabelClasses { get; } = ["ground", "red", "green"];
@@ -36,6 +38,6 @@ internal sealed class BlockScenes(int count, int width, int height, int seed = 1
             objects.Add(new(kind, (float)x / width, (float)y / height, (float)(x + w) / width, (float)(y + h) / height, distance));
         }
 
-        return new Scene(new RgbImage(width, height, pixels), objects, labels);
+        return new Scene(new RgbImage(width, height, pixels), objects, WithLabels ? labels : null);
     }
 }

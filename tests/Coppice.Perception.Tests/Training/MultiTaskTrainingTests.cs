@@ -21,6 +21,51 @@ public sealed class MultiTaskTrainingTests
         Assert.Equal(["boxes", "classes", "segmentation"], training.Losses.Keys.Order());
     }
 
+    [Fact]
+    public void A_run_that_was_stopped_ends_with_the_bits_of_one_that_was_not()
+    {
+        using var folder = new TemporaryFolder();
+        var scenes = new BlockScenes(5, Width, Height);
+        string whole = folder.File("whole.safetensors"), parts = folder.File("parts.safetensors");
+        using (MultiTaskTraining once = Training(whole)) Assert.True(once.Run(TimeSpan.FromHours(1)));
+        using var stop = new CancellationTokenSource();
+        using (MultiTaskTraining first = Training(parts))
+        {
+            Assert.False(first.Run(TimeSpan.FromHours(1), null, (step, _) => Stop(step), stop.Token));
+            Assert.Equal("2", PerceptionWeights.Load(parts).Metadata["steps"]);
+        }
+
+        using (MultiTaskTraining second = Training(parts)) Assert.True(second.Run(TimeSpan.FromHours(1)));
+        Assert.Equal(File.ReadAllBytes(whole), File.ReadAllBytes(parts));
+        using MultiTaskTraining other = Training(parts, seed: 2);
+        Assert.Contains("other settings", Assert.Throws<GraphException>(() => other.Run(TimeSpan.FromHours(1))).Message, StringComparison.Ordinal);
+
+        MultiTaskTraining Training(string path, int seed = 1) =>
+            new(Recipe(4) with { Seed = seed }, Config(scenes, PerceptionTasks.Detection), scenes, scenes, path, 1);
+
+        void Stop(long step)
+        {
+            if (step == 2) stop.Cancel();
+        }
+    }
+
+    [Fact]
+    public void What_can_not_be_learned_is_refused()
+    {
+        var scenes = new BlockScenes(2, Width, Height);
+        PerceptionConfig config = Config(scenes, PerceptionTasks.All);
+        PerceptionRecipe recipe = Recipe(1);
+        Refused("a stage of 96x64; expected 128x64", recipe, config with { Width = 128 }, scenes);
+        Refused("scene 0: expected 96x64, found 96x72", recipe, config, new BlockScenes(2, Width, 72));
+        Refused("scene 0: expected labels of pixels, found none", recipe, config, new BlockScenes(2, Width, Height) { WithLabels = false });
+
+        static void Refused(string expected, PerceptionRecipe recipe, PerceptionConfig config, BlockScenes scenes)
+        {
+            string message = Assert.Throws<GraphException>(() => new MultiTaskTraining(recipe, config, scenes, scenes, "none.safetensors", 1)).Message;
+            Assert.Contains(expected, message, StringComparison.Ordinal);
+        }
+    }
+
     private static PerceptionConfig Config(BlockScenes scenes, PerceptionTasks tasks) => new()
     {
         Variant = PerceptionVariant.Fast,
