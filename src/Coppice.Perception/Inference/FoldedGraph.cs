@@ -199,13 +199,17 @@ internal sealed class FoldedGraph
         return window.Stride == 1 && window.Dilation == 1 && conv.Input(1).Shape[1] == blocks.Output.Shape[1] ? conv : null;
     }
 
-    private bool IsStored(Value value) => value.Kind is ValueKind.Constant or ValueKind.Parameter;
+    private static bool IsStored(Value value) => value.Kind is ValueKind.Constant or ValueKind.Parameter || Filled(value) is not null;
+
+    /// <summary>The number of a tensor that holds one number everywhere.</summary>
+    private static float? Filled(Value value) =>
+        value.Producer is { OperatorType: "Expand" } node && node.Input(0).Data is { Type: ElementType.Float32, Shape.Count: 1 } data ? data.As<float>()[0] : null;
 
     private TensorData? Stored(Value value) => value.Kind switch
     {
         ValueKind.Constant => value.Data,
         ValueKind.Parameter => _weights.TryGetValue(value.Name, out TensorData? data) ? data : throw new GraphException($"parameter {value} has no value"),
-        _ => null,
+        _ => Filled(value) is { } number ? TensorData.Of<float>(value.Shape, [.. Enumerable.Repeat(number, (int)value.Shape.Count)]) : null,
     };
 
     private Value Mapped(Value value)
