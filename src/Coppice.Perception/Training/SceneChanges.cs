@@ -6,29 +6,24 @@ namespace Coppice.Perception.Training;
 /// <summary>How scenes are changed at random in training.</summary>
 internal static class SceneChanges
 {
-    /// <summary>The changes of a stage.</summary>
-    public static SceneBatches.SceneChange Of(PerceptionStage stage, PerceptionConfig config)
+    /// <summary>The changes of a stage: none if its scale is 1 alone, else those of <see cref="SceneAugmentation"/> in milder form, for streets that are seen upright.</summary>
+    /// <param name="stage">Scales.</param>
+    /// <param name="config">The size.</param>
+    /// <param name="jitter">How far colours are changed.</param>
+    public static SceneBatches.SceneChange Of(PerceptionStage stage, PerceptionConfig config, double jitter)
     {
-        _ = config;
-        return stage.MinScale == 1 && stage.MaxScale == 1 ? (Scene scene, ref SceneRandom _) => scene : Flip;
-    }
-
-    private static Scene Flip(Scene scene, ref SceneRandom random)
-    {
-        if (!random.Chance(0.5)) return scene;
-        int width = scene.Image.Width, height = scene.Image.Height;
-        var pixels = new byte[scene.Image.Pixels.Length];
-        byte[]? labels = scene.Labels is null ? null : new byte[width * height];
-        for (int at = 0; at < width * height; at++)
+        if (stage.MinScale == 1 && stage.MaxScale == 1) return (Scene scene, ref SceneRandom _) => scene;
+        var augmentation = new SceneAugmentation
         {
-            int from = (at / width * width) + width - 1 - (at % width);
-            scene.Image.Pixels.AsSpan(3 * from, 3).CopyTo(pixels.AsSpan(3 * at));
-            if (labels is not null) labels[at] = scene.Labels![from];
-        }
-
-        return new Scene(
-            new RgbImage(width, height, pixels),
-            [.. scene.Objects.Select(o => o with { X1 = 1 - o.X2, X2 = 1 - o.X1 })],
-            labels);
+            Degrees = 2,
+            MinScale = stage.MinScale,
+            MaxScale = stage.MaxScale,
+            MinAspect = 0.9,
+            MaxAspect = 1.1,
+            ColorJitter = jitter,
+            LeastBoxArea = config.Width * config.Height / 2600f,
+            LeastBoxShare = 0.25f,
+        };
+        return (Scene scene, ref SceneRandom random) => augmentation.Apply(scene, ref random, config.Width, config.Height);
     }
 }
