@@ -33,7 +33,7 @@ internal static class InferenceNetwork
     /// <param name="run">How it is run.</param>
     public static IReadOnlyDictionary<string, ValueRange> Calibrate(FoldedGraph folded, IEnumerable<TensorData> images, GraphRunOptions run)
     {
-        IReadOnlyList<Value> tensors = QuantizedGraph.Tensors(folded.Graph);
+        IReadOnlyList<Value> tensors = QuantizedGraph.Tensors(folded);
         foreach (Value tensor in tensors)
         {
             if (tensor.Kind == ValueKind.Computed) folded.Graph.Output(tensor);
