@@ -121,7 +121,8 @@ internal sealed class QuantizedGraph
     private Value Mapped(Value value)
     {
         if (_values.TryGetValue(value, out Value? mapped)) return mapped;
-        return _values[value] = _graph.Constant(value.Data ?? throw new GraphException($"{value} was not computed"), value.Name);
+        // Names that the other graph made would meet those that this one makes.
+        return _values[value] = _graph.Constant(value.Data ?? throw new GraphException($"{value} was not computed"), value.Name.Contains('.', StringComparison.Ordinal) ? value.Name : null);
     }
 
     /// <summary>The value as bytes and back: what a quantized operator reads.</summary>
