@@ -155,9 +155,10 @@ public sealed class Perceiver : IDisposable
 
     /// <summary>The text that int8 needs beside the weights, from some training scenes.</summary>
     internal static IReadOnlyDictionary<string, string> Calibration(
-        PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IReadOnlyList<Scene> scenes, GraphRunOptions run)
+        PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, ISceneSet scenes, GraphRunOptions run)
     {
-        IEnumerable<RgbImage> images = Enumerable.Range(0, Math.Min(CalibrationImages, scenes.Count)).Select(i => scenes[(int)((long)i * scenes.Count / Math.Min(CalibrationImages, scenes.Count))].Image);
+        int count = Math.Min(CalibrationImages, scenes.Count);
+        IEnumerable<RgbImage> images = Enumerable.Range(0, count).Select(i => scenes.Read((int)((long)i * scenes.Count / count)).Image);
         return new Dictionary<string, string> { [InferenceNetwork.RangesKey] = Ranges(config, weights, images, run) };
     }
 

@@ -3,27 +3,28 @@ using Coppice.Perception.Networks;
 
 namespace Coppice.Perception.Training;
 
-/// <summary>How scenes are changed at random in training.</summary>
+/// <summary>How scenes are changed for training and for measuring.</summary>
 internal static class SceneChanges
 {
-    /// <summary>The changes of a stage: none if its scale is 1 alone, else those of <see cref="SceneAugmentation"/> in milder form, for streets that are seen upright.</summary>
-    /// <param name="stage">Scales.</param>
-    /// <param name="config">The size.</param>
-    /// <param name="jitter">How far colours are changed.</param>
-    public static SceneBatches.SceneChange Of(PerceptionStage stage, PerceptionConfig config, double jitter)
-    {
-        if (stage.MinScale == 1 && stage.MaxScale == 1) return (Scene scene, ref SceneRandom _) => scene;
-        var augmentation = new SceneAugmentation
+    // The authors drop boxes of less than 100 pixels at 1024x512; smaller images have smaller boxes.
+    private const float LeastBox = 100f / (1024 * 512);
+
+    /// <summary>The changes of a stage: the paper's, with the stage's scales; none but the size if its scales are both 1.</summary>
+    public static SceneAugmentation Of(PerceptionStage stage, PerceptionRecipe recipe, PerceptionConfig config) => stage is { MinScale: 1, MaxScale: 1 }
+        ? SceneAugmentation.None
+        : new SceneAugmentation
         {
-            Degrees = 2,
             MinScale = stage.MinScale,
             MaxScale = stage.MaxScale,
-            MinAspect = 0.9,
-            MaxAspect = 1.1,
-            ColorJitter = jitter,
-            LeastBoxArea = config.Width * config.Height / 2600f,
-            LeastBoxShare = 0.25f,
+            ColorJitter = recipe.ColorJitter,
+            LeastBoxArea = LeastBox * config.Width * config.Height,
         };
-        return (Scene scene, ref SceneRandom random) => augmentation.Apply(scene, ref random, config.Width, config.Height);
+
+    /// <summary>A scene at the network's size.</summary>
+    public static Scene Sized(Scene scene, PerceptionConfig config)
+    {
+        if (scene.Image.Width == config.Width && scene.Image.Height == config.Height) return scene;
+        var none = new SceneRandom(0, 0);
+        return SceneAugmentation.None.Apply(scene, ref none, config.Width, config.Height);
     }
 }
