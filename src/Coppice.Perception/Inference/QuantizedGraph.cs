@@ -34,12 +34,12 @@ internal sealed class QuantizedGraph
         _graph = new Graph(source.Name);
     }
 
-    /// <summary>Tensors whose ranges must be known: what quantized operators read and write.</summary>
+    /// <summary>Tensors whose ranges must be known, with the names of these: what quantized operators read and write.</summary>
     /// <param name="folded">A folded graph.</param>
-    public static IReadOnlyList<Value> Tensors(FoldedGraph folded)
+    public static IReadOnlyList<(string Key, Value Tensor)> Tensors(FoldedGraph folded)
     {
         var graph = new QuantizedGraph(folded, new Dictionary<string, ValueRange>());
-        return [.. folded.Graph.Nodes.Where(graph.IsQuantized).SelectMany(n => graph.Read(n).Append(graph.Written(n))).Distinct()];
+        return [.. folded.Graph.Nodes.Where(graph.IsQuantized).SelectMany(n => graph.Read(n).Append(graph.Written(n))).Distinct().Select(t => (graph.KeyOf(t), t))];
     }
 
     /// <summary>Quantizes a graph.</summary>
@@ -81,11 +81,16 @@ internal sealed class QuantizedGraph
             : [.. node.Inputs.Select(i => i is null ? null : quantized && i.Kind != ValueKind.Constant ? Rounded(i) : Mapped(i))];
 
         Node copy = _graph.Add(
-            node.OperatorType, inputs, [.. node.Outputs.Select(o => (o.Type, o.Shape))], node.Attributes.Select(a => (a.Key, a.Value)), node.Name);
+            node.OperatorType, inputs, [.. node.Outputs.Select(o => (o.Type, o.Shape))], Attributes(node), node.Name);
         for (int i = 0; i < node.Outputs.Count; i++) _values[node.Outputs[i]] = copy.Outputs[i];
         // What a quantized operator writes is bytes for all who read it.
         if (ProducerOf(node) is { } first && IsQuantized(first)) _values[node.Output] = Rounded(node.Output);
     }
+
+    /// <summary>The integer form of average pooling, which the runtime makes by itself, knows no dilation.</summary>
+    private static IEnumerable<(string, object)> Attributes(Node node) => node.Attributes
+        .Where(a => !(node.OperatorType == "AveragePool" && a.Key == "dilations"))
+        .Select(a => (a.Key, a.Value));
 
     private Value?[] ConvInputs(Node node)
     {
@@ -138,13 +143,20 @@ internal sealed class QuantizedGraph
     private Value Widened(Value bytes, float scale, byte zero) =>
         _graph.Add("DequantizeLinear", [bytes, Step(scale), Zero(zero)], [(ElementType.Float32, bytes.Shape)]).Output;
 
+    /// <summary>The name of a tensor's range: a part has that of the whole, so that networks of all sizes have the same names.</summary>
+    private string KeyOf(Value value)
+    {
+        while (value != _prepared && value.Producer is { OperatorType: "Slice" or "Pad" } node) value = node.Input(0);
+        return value == _prepared ? InferenceNetwork.Image : value.Name;
+    }
+
     private Value Step(float scale) => _graph.Constant(TensorData.Of<float>(Shape.Scalar, [scale]));
 
     private Value Zero(byte zero) => _graph.Constant(TensorData.Of<byte>(Shape.Scalar, [zero]));
 
     private (float Scale, byte Zero) ScaleOf(Value value)
     {
-        string name = value == _prepared ? InferenceNetwork.Image : value.Name;
+        string name = KeyOf(value);
         if (!_ranges.TryGetValue(name, out ValueRange range)) throw new GraphException($"the range of '{name}' is not known; the network must be calibrated");
         float low = Math.Min(0, range.Low), high = Math.Max(0, range.High), scale = Math.Max((high - low) / Levels, 1e-8f);
         return (scale, (byte)Math.Clamp(MathF.Round(-low / scale), 0, Levels));
