@@ -22,8 +22,8 @@ internal static class LearnedTasks
     {
         (int width, int height) = options.Size(256, 128);
         int scenes = options.Number("scenes", 800), held = options.Number("held", 200);
-        var training = Kept.Of(new SyntheticStreets(SyntheticStreets.SeedOf("train"), scenes, width, height));
-        var heldOut = Kept.Of(new SyntheticStreets(SyntheticStreets.SeedOf("val"), held, width, height));
+        var training = new SyntheticStreets(SyntheticStreets.SeedOf("train"), scenes, width, height);
+        var heldOut = new SyntheticStreets(SyntheticStreets.SeedOf("val"), held, width, height);
         for (int seed = 1; seed <= options.Number("seeds", 2); seed++)
         {
             foreach ((string name, PerceptionTasks tasks) in All)
@@ -31,7 +31,7 @@ internal static class LearnedTasks
                 string path = Path.Combine(folder, $"{name}-{seed}.safetensors"), result = Path.ChangeExtension(path, ".learned.json");
                 if (File.Exists(result)) continue;
                 PerceptionRecipe recipe = Recipe(name, seed, width, height, options.Number("steps", 1200), options.Number("batch", 8));
-                PerceptionConfig config = Config(PerceptionVariant.Fast, tasks, width, height, Used(training), training.LabelClasses);
+                PerceptionConfig config = Config(PerceptionVariant.Fast, tasks, width, height, training.ObjectClasses, training.LabelClasses);
                 Console.Error.WriteLine($"{name}, seed {seed}");
                 double before = Minutes(path);
                 using var learning = new MultiTaskTraining(recipe, config, training, heldOut, path, options.Threads);
@@ -48,10 +48,10 @@ internal static class LearnedTasks
     public static int Overfit(string folder, Options options, CancellationToken stop)
     {
         (int width, int height) = options.Size(256, 128);
-        var scenes = Kept.Of(new SyntheticStreets(SyntheticStreets.SeedOf("train"), 8, width, height));
+        var scenes = new SyntheticStreets(SyntheticStreets.SeedOf("train"), 8, width, height);
         PerceptionRecipe recipe = Recipe("overfit", 1, width, height, options.Number("steps", 800), 8);
         recipe.Stages[0].MinScale = recipe.Stages[0].MaxScale = 1;
-        PerceptionConfig config = Config(PerceptionVariant.Fast, PerceptionTasks.All, width, height, Used(scenes), scenes.LabelClasses);
+        PerceptionConfig config = Config(PerceptionVariant.Fast, PerceptionTasks.All, width, height, scenes.ObjectClasses, scenes.LabelClasses);
         string path = Path.Combine(folder, "overfit.safetensors");
         using var learning = new MultiTaskTraining(recipe, config, scenes, scenes, path, options.Threads);
         if (!Learn(learning, recipe, stop)) return 1;
@@ -71,8 +71,6 @@ internal static class LearnedTasks
         ObjectClasses = tasks.HasFlag(PerceptionTasks.Detection) ? objects : [],
         LabelClasses = tasks.HasFlag(PerceptionTasks.Segmentation) ? labels : [],
     };
-
-    private static IReadOnlyList<string> Used(Kept scenes) => scenes.ObjectClasses;
 
     private static PerceptionRecipe Recipe(string name, int seed, int width, int height, int steps, int batch) => new()
     {
@@ -105,7 +103,7 @@ internal static class LearnedTasks
         (PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, _) = PerceptionWeights.Load(path);
         using var answers = new SceneAnswers(config, new GraphRunOptions { Threads = threads, Spin = false }, mode);
         answers.Load(weights);
-        return SceneScore.Of(answers, config, [.. Enumerable.Range(0, scenes.Count).Select(scenes.Read)]);
+        return SceneScore.Of(answers, config, scenes);
     }
 
     private static Measured Percent(SceneScore score) => new(
@@ -117,29 +115,5 @@ internal static class LearnedTasks
     {
         string curve = Path.ChangeExtension(path, ".curve.csv");
         return File.Exists(curve) ? CurveFile.Read(curve).Select(p => p.Seconds / 60).DefaultIfEmpty(0).Max() : 0;
-    }
-
-    /// <summary>Scenes that were made once.</summary>
-    private sealed class Kept : ISceneSet
-    {
-        private readonly Scene[] _scenes;
-
-        private Kept(ISceneSet set)
-        {
-            (Name, ObjectClasses, LabelClasses) = (set.Name, set.ObjectClasses, set.LabelClasses);
-            _scenes = [.. Enumerable.Range(0, set.Count).Select(set.Read)];
-        }
-
-        public string Name { get; }
-
-        public int Count => _scenes.Length;
-
-        public IReadOnlyList<string> ObjectClasses { get; }
-
-        public IReadOnlyList<string> LabelClasses { get; }
-
-        public static Kept Of(ISceneSet set) => new(set);
-
-        public Scene Read(int index) => _scenes[index];
     }
 }

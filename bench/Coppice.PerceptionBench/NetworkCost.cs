@@ -3,9 +3,8 @@ using System.Globalization;
 using System.Text.Json;
 using Coppice.Graphs;
 using Coppice.Perception.Data;
-using Coppice.Perception.Detection;
+using Coppice.Perception.Inference;
 using Coppice.Perception.Networks;
-using Coppice.Perception.Training;
 
 namespace Coppice.PerceptionBench;
 
@@ -40,17 +39,16 @@ internal static class NetworkCost
         (int width, int height, int threads, int frames) = (numbers[1], numbers[2], numbers[3], numbers[4]);
         double idle = MiB("VmRSS:");
         PerceptionConfig config = LearnedTasks.Config(variant, (PerceptionTasks)numbers[0], width, height, SceneClasses.Objects, SceneClasses.Street);
-        (double millions, double giga, Func<SceneAnswers> make) = Prepare(config, threads);
-        using SceneAnswers answers = make();
+        (double millions, double giga, Dictionary<string, TensorData> weights) = Prepare(config);
+        using Perceiver perceiver = Perceiver.Create(config, weights, new Dictionary<string, string>(), new PerceiverOptions { Run = new GraphRunOptions { Threads = threads, Spin = false } });
+        weights.Clear();
         GC.Collect();
         RgbImage image = new SyntheticStreets(SyntheticStreets.SeedOf("val"), 1, width, height).Read(0).Image;
-        var objects = new List<DetectedObject>();
-        var labels = new byte[width * height];
         var times = new List<double>();
         for (int i = 0; i < frames + 2; i++)
         {
             long start = Stopwatch.GetTimestamp();
-            answers.Answer(image, objects, labels);
+            perceiver.Perceive(image);
             if (i >= 2) times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
         }
 
@@ -62,7 +60,7 @@ internal static class NetworkCost
     }
 
     /// <summary>A network with stored first weights, backgrounds likely, as trained ones answer.</summary>
-    private static (double Millions, double Giga, Func<SceneAnswers> Make) Prepare(PerceptionConfig config, int threads)
+    private static (double Millions, double Giga, Dictionary<string, TensorData> Weights) Prepare(PerceptionConfig config)
     {
         var graph = new Graph();
         PerceptionNetwork.Build(graph, graph.Input("image", new(1, 3, config.Height, config.Width)), config, NormalizationMode.Running);
@@ -78,7 +76,7 @@ internal static class NetworkCost
         return (
             graph.Parameters.Where(IsLearned).Sum(p => p.Shape.Count) / 1e6,
             graph.Nodes.Sum(MultiplyAdds) / 1e9,
-            () => new SceneAnswers(config, new GraphRunOptions { Threads = threads, Spin = false }, stored: weights));
+            weights);
     }
 
     private static double MultiplyAdds(Node node) => node.OperatorType switch

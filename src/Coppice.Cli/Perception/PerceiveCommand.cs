@@ -42,7 +42,7 @@ internal static class PerceiveCommand
         if (arguments.Bench(parsed) is { } size)
         {
             using Perceiver measured = Perceiver.Load(weights, options);
-            PerceiveBenchReport report = PerceiveBench.Run(measured, size.Width, size.Height, arguments.Threads(parsed), cancel);
+            PerceiveBenchReport report = PerceiveBench.Run(measured, size.Width, size.Height, arguments.Threads(parsed), arguments.Seconds(parsed), cancel);
             if (parsed.GetValue(arguments.Json)) JsonOutput.Write(output, report, CommandJson.Readable.PerceiveBenchReport);
             else output.WriteLine(PerceiveBench.Line(report));
             return ExitCode.Good;
@@ -101,6 +101,7 @@ internal static class PerceiveCommand
     private static void PerceiveOne(Perceiver perceiver, string file, string? folder, bool json, TextWriter output)
     {
         RgbImage image = ImageFile.Read(file);
+        Perceiver.CheckSize(image, $"'{file}'");
         PerceivedScene scene = perceiver.Perceive(image);
         if (folder is not null) ImageFile.WritePng(Overlay.Draw(image, scene, perceiver.Config), Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".png"));
         PerceiveReport report = PerceiveReport.Of(file, scene, perceiver.Config);

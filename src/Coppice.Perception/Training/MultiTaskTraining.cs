@@ -1,6 +1,7 @@
 using Coppice.Graphs;
 using Coppice.Graphs.Training;
 using Coppice.Perception.Data;
+using Coppice.Perception.Inference;
 using Coppice.Perception.Networks;
 
 namespace Coppice.Perception.Training;
@@ -13,20 +14,20 @@ public sealed class MultiTaskTraining : IDisposable
 {
     private readonly PerceptionRecipe _recipe;
     private readonly PerceptionConfig _config;
-    private readonly IReadOnlyList<Scene> _scenes, _heldOutScenes;
+    private readonly KeptScenes _scenes, _heldOutScenes;
     private readonly string _identity, _path;
     private readonly GraphRunOptions _run;
     private readonly StatisticsPass _statistics;
     private readonly SceneAnswers _answers;
 
-    /// <summary>Reads all scenes.</summary>
+    /// <summary>Makes ready for training; scenes are read when they are needed, and brought to the network's size.</summary>
     /// <param name="recipe">The recipe; its stages have its own size.</param>
     /// <param name="config">The network, at the recipe's size.</param>
     /// <param name="training">Scenes to learn.</param>
     /// <param name="heldOut">Scenes to measure on.</param>
     /// <param name="path">The file of weights, safetensors.</param>
     /// <param name="threads">Threads to compute with; 0 for one a core.</param>
-    /// <exception cref="GraphException">Recipe or config are not as they must be, or scenes are of another size.</exception>
+    /// <exception cref="GraphException">Recipe or config are not as they must be, or the scenes have other classes.</exception>
     public MultiTaskTraining(PerceptionRecipe recipe, PerceptionConfig config, ISceneSet training, ISceneSet heldOut, string path, int threads = 0)
     {
         ArgumentNullException.ThrowIfNull(recipe);
@@ -45,8 +46,8 @@ public sealed class MultiTaskTraining : IDisposable
         (_recipe, _config, _path) = (recipe, config, path);
         _identity = $"{training.Name}, {training.Count} scenes\n{string.Join('\n', config.ToMetadata().Select(m => $"{m.Key}={m.Value}"))}\n{recipe.ToJson()}";
         _run = new GraphRunOptions { Threads = threads, Spin = false };
-        _scenes = ReadAll(training, config);
-        _heldOutScenes = heldOut == training ? _scenes : ReadAll(heldOut, config);
+        _scenes = new KeptScenes(training, config);
+        _heldOutScenes = heldOut == training ? _scenes : new KeptScenes(heldOut, config);
         _statistics = new StatisticsPass(config, _scenes, _run);
         _answers = new SceneAnswers(config, _run);
     }
@@ -98,7 +99,7 @@ public sealed class MultiTaskTraining : IDisposable
         var graph = new MultiTaskGraph(_config, stage.Batch, _recipe.Loss);
         IReadOnlyDictionary<string, TensorData> first = PerceptionWeights.Initial(graph.Graph.Parameters, (ulong)_recipe.Seed);
         using var trainer = new Trainer(graph.Graph, graph.Loss.Total, first, Options());
-        var batches = new SceneBatches(_scenes, _config, graph, _recipe.Seed, SceneChanges.Of(stage, _config));
+        var batches = new SceneBatches(_scenes, _config, graph, _recipe.Seed, SceneChanges.Of(stage, _recipe, _config));
         var run = new TrainingRun(trainer, new TrainingRunOptions
         {
             Steps = end,
@@ -119,7 +120,8 @@ public sealed class MultiTaskTraining : IDisposable
         };
         var queue = new BatchQueue<SceneBatch>(batches.Make);
         bool ended = run.Run((step, _) => Load(queue.Take(step), graph, trainer), cancel);
-        PerceptionWeights.Save(_path, _config, Weights(trainer), new Dictionary<string, string>
+        IReadOnlyDictionary<string, TensorData> weights = Weights(trainer);
+        PerceptionWeights.Save(_path, _config, weights, new Dictionary<string, string>(Perceiver.Calibration(_config, weights, _scenes, _run))
         {
             ["name"] = _recipe.Name,
             ["steps"] = $"{trainer.StepCount}",
@@ -159,21 +161,6 @@ public sealed class MultiTaskTraining : IDisposable
         _answers.Load(Weights(trainer));
         Score = SceneScore.Of(_answers, _config, _heldOutScenes);
         return Score.Summary;
-    }
-
-    private static Scene[] ReadAll(ISceneSet set, PerceptionConfig config)
-    {
-        var scenes = new Scene[set.Count];
-        for (int i = 0; i < scenes.Length; i++)
-        {
-            Scene scene = set.Read(i);
-            if (scene.Image.Width != config.Width || scene.Image.Height != config.Height)
-                throw new GraphException($"{set.Name}, scene {i}: expected {config.Width}x{config.Height}, found {scene.Image.Width}x{scene.Image.Height}");
-            if (config.Segments && scene.Labels is null) throw new GraphException($"{set.Name}, scene {i}: expected labels of pixels, found none");
-            scenes[i] = scene;
-        }
-
-        return scenes;
     }
 
     private static long StepsOf(string checkpoint) =>

@@ -24,23 +24,15 @@ internal sealed class SceneAnswers : IDisposable
     /// <param name="run">How the graph is run.</param>
     /// <param name="mode">Which statistics normalizations use; those of the image are the authors' choice at inference.</param>
     /// <param name="decoding">Which boxes are kept.</param>
-    /// <param name="stored">Weights that are never exchanged: the runtime folds what it can; null for ones that <see cref="Load"/> gives.</param>
-    public SceneAnswers(
-        PerceptionConfig config,
-        GraphRunOptions run,
-        NormalizationMode mode = NormalizationMode.Running,
-        DecodingOptions? decoding = null,
-        IReadOnlyDictionary<string, TensorData>? stored = null)
+    public SceneAnswers(PerceptionConfig config, GraphRunOptions run, NormalizationMode mode = NormalizationMode.Running, DecodingOptions? decoding = null)
     {
         _config = config;
         Value image = _graph.Input("image", new(1, 3, config.Height, config.Width));
         PerceptionOutputs outputs = PerceptionNetwork.Build(_graph, image, config, mode);
         Value? labels = outputs.Labels is null ? null : Whole(outputs.Labels, config);
         _yielded = new PerceptionOutputs(Yield(outputs.Classes), Yield(outputs.Boxes), Yield(labels));
-        _session = stored is null ? new GraphSession(_graph, run) : new GraphSession(OnnxFile.Serialize(_graph, stored), run);
-        HashSet<string> taken = [.. _session.InputNames, .. _session.OutputNames];
-        foreach (Value value in _graph.Inputs.Concat(_graph.Parameters).Concat(_graph.Outputs).Where(v => taken.Contains(v.Name)))
-            _buffers[value.Name] = new GraphBuffer(value);
+        foreach (Value value in _graph.Inputs.Concat(_graph.Parameters).Concat(_graph.Outputs)) _buffers[value.Name] = new GraphBuffer(value);
+        _session = new GraphSession(_graph, run);
         _inputs = [.. _session.InputNames.Select(n => _buffers[n])];
         _outputs = [.. _session.OutputNames.Select(n => _buffers[n])];
         if (config.Detects) _decoder = new BoxDecoder(new Anchors(config.Width, config.Height), config.ObjectClasses.Count, decoding);

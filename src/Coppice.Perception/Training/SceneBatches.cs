@@ -36,7 +36,7 @@ internal sealed class SceneBatches
 {
     private const int ChangeStream = 13;
 
-    private readonly IReadOnlyList<Scene> _scenes;
+    private readonly ISceneSet _scenes;
     private readonly PerceptionConfig _config;
     private readonly int _batch;
     private readonly ulong _seed;
@@ -44,12 +44,15 @@ internal sealed class SceneBatches
     private readonly SceneOrder _order;
     private readonly TargetAssignment _assignment;
     private readonly SceneBatch[] _kept;
-    private readonly SceneChange _change;
+    private readonly SceneAugmentation _change;
 
-    /// <summary>Changes a scene at random; the result has the network's size.</summary>
-    public delegate Scene SceneChange(Scene scene, ref SceneRandom random);
-
-    public SceneBatches(IReadOnlyList<Scene> scenes, PerceptionConfig config, MultiTaskGraph graph, int seed, SceneChange change)
+    /// <summary>Batches of a training.</summary>
+    /// <param name="scenes">What is learned.</param>
+    /// <param name="config">The network.</param>
+    /// <param name="graph">What takes the batches.</param>
+    /// <param name="seed">Another seed, another order and other changes.</param>
+    /// <param name="change">How scenes are changed.</param>
+    public SceneBatches(ISceneSet scenes, PerceptionConfig config, MultiTaskGraph graph, int seed, SceneAugmentation change)
     {
         (_scenes, _config, _seed, _change) = (scenes, config, (ulong)seed, change);
         _batch = graph.Image.Shape[0];
@@ -67,7 +70,7 @@ internal sealed class SceneBatches
         {
             long image = (step * _batch) + i;
             var random = new SceneRandom(_seed, image, ChangeStream);
-            Write(_change(_scenes[_order.At(image)], ref random), batch, i);
+            Write(_change.Apply(_scenes.Read(_order.At(image)), ref random, _config.Width, _config.Height), batch, i);
         }
 
         return batch;

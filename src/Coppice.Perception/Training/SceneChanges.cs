@@ -3,32 +3,28 @@ using Coppice.Perception.Networks;
 
 namespace Coppice.Perception.Training;
 
-/// <summary>How scenes are changed at random in training.</summary>
+/// <summary>How scenes are changed for training and for measuring.</summary>
 internal static class SceneChanges
 {
-    /// <summary>The changes of a stage.</summary>
-    public static SceneBatches.SceneChange Of(PerceptionStage stage, PerceptionConfig config)
-    {
-        _ = config;
-        return stage.MinScale == 1 && stage.MaxScale == 1 ? (Scene scene, ref SceneRandom _) => scene : Flip;
-    }
+    // The authors drop boxes of less than 100 pixels at 1024x512; smaller images have smaller boxes.
+    private const float LeastBox = 100f / (1024 * 512);
 
-    private static Scene Flip(Scene scene, ref SceneRandom random)
-    {
-        if (!random.Chance(0.5)) return scene;
-        int width = scene.Image.Width, height = scene.Image.Height;
-        var pixels = new byte[scene.Image.Pixels.Length];
-        byte[]? labels = scene.Labels is null ? null : new byte[width * height];
-        for (int at = 0; at < width * height; at++)
+    /// <summary>The changes of a stage: the paper's, with the stage's scales; none but the size if its scales are both 1.</summary>
+    public static SceneAugmentation Of(PerceptionStage stage, PerceptionRecipe recipe, PerceptionConfig config) => stage is { MinScale: 1, MaxScale: 1 }
+        ? SceneAugmentation.None
+        : new SceneAugmentation
         {
-            int from = (at / width * width) + width - 1 - (at % width);
-            scene.Image.Pixels.AsSpan(3 * from, 3).CopyTo(pixels.AsSpan(3 * at));
-            if (labels is not null) labels[at] = scene.Labels![from];
-        }
+            MinScale = stage.MinScale,
+            MaxScale = stage.MaxScale,
+            ColorJitter = recipe.ColorJitter,
+            LeastBoxArea = LeastBox * config.Width * config.Height,
+        };
 
-        return new Scene(
-            new RgbImage(width, height, pixels),
-            [.. scene.Objects.Select(o => o with { X1 = 1 - o.X2, X2 = 1 - o.X1 })],
-            labels);
+    /// <summary>A scene at the network's size.</summary>
+    public static Scene Sized(Scene scene, PerceptionConfig config)
+    {
+        if (scene.Image.Width == config.Width && scene.Image.Height == config.Height) return scene;
+        var none = new SceneRandom(0, 0);
+        return SceneAugmentation.None.Apply(scene, ref none, config.Width, config.Height);
     }
 }

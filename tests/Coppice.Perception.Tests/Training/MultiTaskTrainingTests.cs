@@ -56,8 +56,13 @@ public sealed class MultiTaskTrainingTests
         PerceptionConfig config = Config(scenes, PerceptionTasks.All);
         PerceptionRecipe recipe = Recipe(1);
         Refused("a stage of 96x64; expected 128x64", recipe, config with { Width = 128 }, scenes);
-        Refused("scene 0: expected 96x64, found 96x72", recipe, config, new BlockScenes(2, Width, 72));
-        Refused("scene 0: expected labels of pixels, found none", recipe, config, new BlockScenes(2, Width, Height) { WithLabels = false });
+        Refused("pixels are of the classes (ground, red, green); expected (ground, red)", recipe, config with { LabelClasses = ["ground", "red"] }, scenes);
+        Refused("boxes are of the classes (red, green); expected (car)", recipe, config with { ObjectClasses = ["car"] }, scenes);
+        using var folder = new TemporaryFolder();
+        var bare = new BlockScenes(2, Width, Height) { WithLabels = false };
+        using var training = new MultiTaskTraining(recipe, config, bare, bare, folder.File("none.safetensors"), 1);
+        string message = Assert.ThrowsAny<Exception>(() => training.Run(TimeSpan.FromHours(1))).Message;
+        Assert.Contains("a scene without labels of pixels", message, StringComparison.Ordinal);
 
         static void Refused(string expected, PerceptionRecipe recipe, PerceptionConfig config, BlockScenes scenes)
         {
