@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Coppice.Cli.Evaluation;
+using Coppice.Cli.Perception;
 
 namespace Coppice.Cli;
 
@@ -20,6 +21,9 @@ namespace Coppice.Cli;
 [JsonSerializable(typeof(EvalSettings))]
 [JsonSerializable(typeof(EvalOutcome))]
 [JsonSerializable(typeof(EvalReport))]
+[JsonSerializable(typeof(PerceptionEvalReport))]
+[JsonSerializable(typeof(PerceiveReport))]
+[JsonSerializable(typeof(PerceiveBenchReport))]
 internal sealed partial class CommandJson : JsonSerializerContext
 {
     // Built by hand for the encoder, which keeps letters outside ASCII readable; the output is no part of a web page.

@@ -59,6 +59,7 @@ internal static class CoppiceCommand
         TokenizeCommand.Create(),
         RandomCommand.Create(),
         TrainCommand.Create(),
+        Perception.PerceiveCommand.Create(),
     };
 }
 

@@ -10,7 +10,7 @@ namespace Coppice.Cli;
 /// <summary><c>coppice train</c>: trains models on this machine; each kind of model is a subcommand.</summary>
 internal static class TrainCommand
 {
-    public static Command Create() => new("train", "Trains small models on this machine.") { LanguageModel() };
+    public static Command Create() => new("train", "Trains small models on this machine.") { LanguageModel(), Perception.TrainPerceptionCommand.Create() };
 
     private static Command LanguageModel()
     {

@@ -13,4 +13,7 @@ public sealed record GraphRunOptions
     /// Whether ONNX Runtime may rewrite the graph. Off, each value is as the graph says, to find the first that is wrong.
     /// </summary>
     public bool Optimize { get; init; } = true;
+
+    /// <summary>What computes; operators that it lacks are left to the processor.</summary>
+    public ExecutionProvider Provider { get; init; }
 }

@@ -42,6 +42,7 @@ public sealed class GraphSession : IDisposable
         settings.AddSessionConfigEntry("session.set_denormal_as_zero", "1");
         try
         {
+            Append(settings, options.Provider);
             _session = new InferenceSession(model, settings);
         }
         catch (OnnxRuntimeException e)
@@ -133,6 +134,37 @@ public sealed class GraphSession : IDisposable
         _disposed = true;
         _run.Dispose();
         _session.Dispose();
+    }
+
+    private static void Append(SessionOptions settings, ExecutionProvider provider)
+    {
+        string[] available = OrtEnv.Instance().GetAvailableProviders();
+        if (!available.Contains(provider + "ExecutionProvider", StringComparer.OrdinalIgnoreCase) && !available.Contains(provider == ExecutionProvider.DirectMl ? "DmlExecutionProvider" : "", StringComparer.Ordinal))
+            throw new GraphException($"provider {provider}: this build of ONNX Runtime has {string.Join(", ", available)}");
+        switch (provider)
+        {
+            case ExecutionProvider.Cuda:
+                settings.AppendExecutionProvider_CUDA();
+                break;
+            case ExecutionProvider.TensorRt:
+                settings.AppendExecutionProvider_Tensorrt();
+                settings.AppendExecutionProvider_CUDA();
+                break;
+            case ExecutionProvider.MiGraphX:
+                settings.AppendExecutionProvider_MIGraphX();
+                break;
+            case ExecutionProvider.DirectMl:
+                settings.AppendExecutionProvider_DML();
+                break;
+            case ExecutionProvider.CoreMl:
+                settings.AppendExecutionProvider_CoreML();
+                break;
+            case ExecutionProvider.OpenVino:
+                settings.AppendExecutionProvider_OpenVINO();
+                break;
+            default:
+                break;
+        }
     }
 
     private static void Check(

@@ -76,9 +76,18 @@ public static class OnnxFile
     /// <exception cref="IOException">The file can't be read.</exception>
     public static IReadOnlyDictionary<string, TensorData> ReadInitializers(string path)
     {
+        return ReadStructure(path).Initializers;
+    }
+
+    /// <summary>Operators and stored tensors of any ONNX file; shapes need not be known.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="GraphException">The file is not ONNX.</exception>
+    /// <exception cref="IOException">The file can't be read.</exception>
+    public static OnnxStructure ReadStructure(string path)
+    {
         try
         {
-            return OnnxReader.Read(File.ReadAllBytes(path)).Initializers;
+            return OnnxReader.Read(File.ReadAllBytes(path)).ToStructure();
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or OverflowException or ArgumentException or GraphException)
         {

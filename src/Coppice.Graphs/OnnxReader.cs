@@ -14,8 +14,6 @@ internal sealed class OnnxReader
     private readonly Dictionary<string, string> _metadata = new(StringComparer.Ordinal);
     private string _name = "graph";
 
-    public IReadOnlyDictionary<string, TensorData> Initializers => _initializers;
-
     public static OnnxReader Read(ArraySegment<byte> bytes)
     {
         var reader = new OnnxReader();
@@ -37,6 +35,12 @@ internal sealed class OnnxReader
         if (!hasGraph) throw new GraphException("there is no graph");
         return reader;
     }
+
+    public OnnxStructure ToStructure() => new(
+        [.. _nodes.Select(n => new OnnxNode(n.Type, n.Name, n.Inputs, n.Outputs, n.Attributes))],
+        [.. _inputs.Where(i => !_initializers.ContainsKey(i))],
+        _outputs,
+        _initializers);
 
     public Graph ToGraph()
     {

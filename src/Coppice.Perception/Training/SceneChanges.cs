@@ -1,0 +1,30 @@
+using Coppice.Perception.Data;
+using Coppice.Perception.Networks;
+
+namespace Coppice.Perception.Training;
+
+/// <summary>How scenes are changed for training and for measuring.</summary>
+internal static class SceneChanges
+{
+    // The authors drop boxes of less than 100 pixels at 1024x512; smaller images have smaller boxes.
+    private const float LeastBox = 100f / (1024 * 512);
+
+    /// <summary>The changes of a stage: the paper's, with the stage's scales; none but the size if its scales are both 1.</summary>
+    public static SceneAugmentation Of(PerceptionStage stage, PerceptionRecipe recipe, PerceptionConfig config) => stage is { MinScale: 1, MaxScale: 1 }
+        ? SceneAugmentation.None
+        : new SceneAugmentation
+        {
+            MinScale = stage.MinScale,
+            MaxScale = stage.MaxScale,
+            ColorJitter = recipe.ColorJitter,
+            LeastBoxArea = LeastBox * config.Width * config.Height,
+        };
+
+    /// <summary>A scene at the network's size.</summary>
+    public static Scene Sized(Scene scene, PerceptionConfig config)
+    {
+        if (scene.Image.Width == config.Width && scene.Image.Height == config.Height) return scene;
+        var none = new SceneRandom(0, 0);
+        return SceneAugmentation.None.Apply(scene, ref none, config.Width, config.Height);
+    }
+}
