@@ -101,6 +101,7 @@ internal static class PerceiveCommand
     private static void PerceiveOne(Perceiver perceiver, string file, string? folder, bool json, TextWriter output)
     {
         RgbImage image = ImageFile.Read(file);
+        Perceiver.CheckSize(image, $"'{file}'");
         PerceivedScene scene = perceiver.Perceive(image);
         if (folder is not null) ImageFile.WritePng(Overlay.Draw(image, scene, perceiver.Config), Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".png"));
         PerceiveReport report = PerceiveReport.Of(file, scene, perceiver.Config);

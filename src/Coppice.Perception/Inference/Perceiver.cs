@@ -11,6 +11,11 @@ namespace Coppice.Perception.Inference;
 /// </summary>
 public sealed class Perceiver : IDisposable
 {
+    /// <summary>The least side of a picture in which there is something to perceive, pixels.</summary>
+    public const int LeastSide = 16;
+
+    private const int CalibrationImages = 48;
+
     private readonly GraphSession _session;
     private readonly Dictionary<string, GraphBuffer> _buffers = new(StringComparer.Ordinal);
     private readonly GraphBuffer[] _inputs;
@@ -84,11 +89,13 @@ public sealed class Perceiver : IDisposable
     }
 
     /// <summary>Perceives a picture of any size.</summary>
-    /// <param name="image">The picture.</param>
+    /// <param name="image">The picture, of sides of at least <see cref="LeastSide"/>.</param>
     /// <returns>What was found; overwritten by the next call.</returns>
+    /// <exception cref="SceneFormatException">The picture is smaller.</exception>
     public PerceivedScene Perceive(RgbImage image)
     {
         ArgumentNullException.ThrowIfNull(image);
+        CheckSize(image, "the picture");
         ReadOnlySpan<byte> pixels = _fitting.Fit(image);
         if (_bytes is not null) Split(pixels, _bytes, _inputs[0].As<byte>());
         else Split(pixels, _floats!, _inputs[0].As<float>());
@@ -100,6 +107,17 @@ public sealed class Perceiver : IDisposable
         if (_scene.LabelBytes.Length < count) _scene.LabelBytes = new byte[count];
         _labels.Write(_buffers[InferenceNetwork.Labels].As<float>(), _scene.LabelBytes.AsSpan(0, count), image.Width, image.Height);
         return _scene;
+    }
+
+    /// <summary>Refuses a picture in which there is nothing to perceive.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="name">What the message calls it.</param>
+    /// <exception cref="SceneFormatException">It is too small.</exception>
+    public static void CheckSize(RgbImage image, string name)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        if (image.Width < LeastSide || image.Height < LeastSide)
+            throw new SceneFormatException($"{name}: expected at least {LeastSide}x{LeastSide} pixels; found {image.Width}x{image.Height}");
     }
 
     /// <summary>Writes the network as a plain ONNX file: image [1, 3, height, width], RGB from 0 to 255; classes, boxes and labels as <see cref="PerceptionOutputs"/> says.</summary>
@@ -134,8 +152,15 @@ public sealed class Perceiver : IDisposable
         PerceptionWeights.Save(weightsPath, config, weights, texts);
     }
 
-    /// <summary>The text that int8 needs beside the weights.</summary>
-    internal static string Ranges(PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IEnumerable<RgbImage> images, GraphRunOptions? run)
+    /// <summary>The text that int8 needs beside the weights, from some training scenes.</summary>
+    internal static IReadOnlyDictionary<string, string> Calibration(
+        PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IReadOnlyList<Scene> scenes, GraphRunOptions run)
+    {
+        IEnumerable<RgbImage> images = Enumerable.Range(0, Math.Min(CalibrationImages, scenes.Count)).Select(i => scenes[(int)((long)i * scenes.Count / Math.Min(CalibrationImages, scenes.Count))].Image);
+        return new Dictionary<string, string> { [InferenceNetwork.RangesKey] = Ranges(config, weights, images, run) };
+    }
+
+    private static string Ranges(PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IEnumerable<RgbImage> images, GraphRunOptions? run)
     {
         FoldedGraph folded = InferenceNetwork.Fold(config, weights, foldImage: true);
         float[][] tables = [.. Enumerable.Range(0, 3).Select(c => Table(v => Element(folded, c, v)))];

@@ -1,3 +1,4 @@
+using System.Collections;
 using Coppice.Graphs;
 using Coppice.Perception.Data;
 using Coppice.Perception.Networks;
@@ -5,7 +6,7 @@ using Coppice.Perception.Networks;
 namespace Coppice.Perception.Training;
 
 /// <summary>Scenes that are read once and kept, as many as fit into a bound of memory; the rest are read each time.</summary>
-internal sealed class KeptScenes : ISceneSet
+internal sealed class KeptScenes : IReadOnlyList<Scene>
 {
     private const long MostBytes = 1L << 30;
 
@@ -28,21 +29,22 @@ internal sealed class KeptScenes : ISceneSet
     }
 
     /// <inheritdoc/>
-    public string Name => _set.Name;
-
-    /// <inheritdoc/>
     public int Count => _scenes.Length;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> ObjectClasses => _set.ObjectClasses;
+    public Scene this[int index] => _scenes[index] ?? Read(index);
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> LabelClasses => _set.LabelClasses;
-
-    /// <inheritdoc/>
-    public Scene Read(int index)
+    public IEnumerator<Scene> GetEnumerator()
     {
-        if (_scenes[index] is { } kept) return kept;
+        for (int i = 0; i < Count; i++) yield return this[i];
+    }
+
+    /// <inheritdoc/>
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private Scene Read(int index)
+    {
         Scene scene = _set.Read(index);
         long bytes = scene.Image.Pixels.Length + (scene.Labels?.Length ?? 0);
         if (Interlocked.Add(ref _bytes, bytes) > MostBytes) Interlocked.Add(ref _bytes, -bytes);

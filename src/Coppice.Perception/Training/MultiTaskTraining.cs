@@ -1,6 +1,7 @@
 using Coppice.Graphs;
 using Coppice.Graphs.Training;
 using Coppice.Perception.Data;
+using Coppice.Perception.Inference;
 using Coppice.Perception.Networks;
 
 namespace Coppice.Perception.Training;
@@ -98,7 +99,7 @@ public sealed class MultiTaskTraining : IDisposable
         var graph = new MultiTaskGraph(_config, stage.Batch, _recipe.Loss);
         IReadOnlyDictionary<string, TensorData> first = PerceptionWeights.Initial(graph.Graph.Parameters, (ulong)_recipe.Seed);
         using var trainer = new Trainer(graph.Graph, graph.Loss.Total, first, Options());
-        var batches = new SceneBatches(_scenes, _config, graph, _recipe.Seed, SceneChanges.Of(stage, _recipe, _config));
+        var batches = new SceneBatches(_scenes, _config, graph, _recipe.Seed, SceneChanges.Of(stage, _recipe));
         var run = new TrainingRun(trainer, new TrainingRunOptions
         {
             Steps = end,
@@ -119,7 +120,8 @@ public sealed class MultiTaskTraining : IDisposable
         };
         var queue = new BatchQueue<SceneBatch>(batches.Make);
         bool ended = run.Run((step, _) => Load(queue.Take(step), graph, trainer), cancel);
-        PerceptionWeights.Save(_path, _config, Weights(trainer), new Dictionary<string, string>
+        IReadOnlyDictionary<string, TensorData> weights = Weights(trainer);
+        PerceptionWeights.Save(_path, _config, weights, new Dictionary<string, string>(Perceiver.Calibration(_config, weights, _scenes, _run))
         {
             ["name"] = _recipe.Name,
             ["steps"] = $"{trainer.StepCount}",

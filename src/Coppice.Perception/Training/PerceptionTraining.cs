@@ -1,6 +1,7 @@
 using Coppice.Graphs;
 using Coppice.Graphs.Training;
 using Coppice.Perception.Data;
+using Coppice.Perception.Inference;
 using Coppice.Perception.Networks;
 
 namespace Coppice.Perception.Training;
@@ -17,7 +18,9 @@ public sealed class PerceptionTraining : IDisposable
     private readonly string _identity;
     private readonly string _path;
     private readonly GraphRunOptions _run;
-    private readonly HeldOutScenes _heldOut;
+    private readonly IReadOnlyList<Scene> _heldOut;
+    private readonly StatisticsPass _statistics;
+    private readonly SceneAnswers _answers;
     private readonly float[] _classWeights;
 
     /// <summary>Reads all scenes.</summary>
@@ -42,7 +45,9 @@ public sealed class PerceptionTraining : IDisposable
         // Idle threads must not take the core of the task that makes the next batch.
         _run = new GraphRunOptions { Threads = threads, Spin = false };
         _scenes = ReadAll(training, config);
-        _heldOut = new HeldOutScenes(config, _scenes, ReadAll(heldOut, config), _run);
+        _heldOut = ReadAll(heldOut, config);
+        _statistics = new StatisticsPass(config, _scenes, _run);
+        _answers = new SceneAnswers(config, _run);
         _classWeights = ClassWeights();
     }
 
@@ -84,7 +89,11 @@ public sealed class PerceptionTraining : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _heldOut.Dispose();
+    public void Dispose()
+    {
+        _statistics.Dispose();
+        _answers.Dispose();
+    }
 
     private bool RunStage(
         PerceptionStage stage, PixelBatches batches, long end, TimeSpan checkpointEvery, Action<CurvePoint>? report, Action<long, int>? stepped, CancellationToken cancel)
@@ -129,21 +138,31 @@ public sealed class PerceptionTraining : IDisposable
         Run = _run,
     };
 
+    private IReadOnlyDictionary<string, TensorData> Weights(Trainer trainer) => _statistics.Complete(trainer.Weights(_recipe.AverageDecay > 0));
+
     private PixelScore Measure(Trainer trainer)
     {
-        PixelScore score = _heldOut.Measure(_heldOut.Complete(trainer.Weights(_recipe.AverageDecay > 0)));
+        _answers.Load(Weights(trainer));
+        var score = new PixelScore(_config.LabelClasses.Count);
+        var found = new byte[_config.Width * _config.Height];
+        foreach (Scene scene in _heldOut)
+        {
+            _answers.Answer(scene.Image, [], found);
+            score.Add(scene.Labels, found);
+        }
+
         Iou = _config.LabelClasses.Select((name, i) => (name, score.Iou(i))).ToDictionary(p => p.name, p => p.Item2, StringComparer.Ordinal);
         return score;
     }
 
     private void WriteWeights(Trainer trainer)
     {
-        var metadata = new Dictionary<string, string>(_config.ToMetadata(), StringComparer.Ordinal)
+        IReadOnlyDictionary<string, TensorData> weights = Weights(trainer);
+        PerceptionWeights.Save(_path, _config, weights, new Dictionary<string, string>(Perceiver.Calibration(_config, weights, _scenes, _run))
         {
             ["name"] = _recipe.Name,
             ["steps"] = $"{trainer.StepCount}",
-        };
-        Safetensors.Write(_path, _heldOut.Complete(trainer.Weights(_recipe.AverageDecay > 0)), metadata);
+        });
     }
 
     /// <summary>Decodes all scenes, which must have labels and the config's size.</summary>

@@ -33,15 +33,6 @@ internal sealed class PixelAugmentation(int width, int height, double minScale, 
         Labels(scene, x, y, labels);
     }
 
-    /// <summary>Writes the scene as it is, at the crop's size, which must be the scene's.</summary>
-    public static void WritePlain(Scene scene, Span<float> image, Span<int> labels)
-    {
-        SceneRandom none = new(0, 0);
-        Axis x = Axis.Plain(scene.Image.Width), y = Axis.Plain(scene.Image.Height);
-        Colors(scene.Image, new ColorChange(ref none, 0), x, y, image);
-        if (!labels.IsEmpty) Labels(scene, x, y, labels);
-    }
-
     private static void Colors(RgbImage from, ColorChange change, Axis x, Axis y, Span<float> to)
     {
         int width = x.Length, plane = width * y.Length;
@@ -109,8 +100,6 @@ internal sealed class PixelAugmentation(int width, int height, double minScale, 
             double room = (sceneLength * scale) - length;
             return Make(length, sceneLength, scale, room * random.Uniform(), flip);
         }
-
-        public static Axis Plain(int length) => Make(length, length, 1, 0, flip: false);
 
         private static Axis Make(int length, int sceneLength, double scale, double offset, bool flip)
         {

@@ -6,19 +6,28 @@ namespace Coppice.Perception.Training;
 /// <summary>How scenes are changed for training and for measuring.</summary>
 internal static class SceneChanges
 {
-    // The authors drop boxes of less than 100 pixels at 1024x512; smaller images have smaller boxes.
-    private const float LeastBox = 100f / (1024 * 512);
-
-    /// <summary>The changes of a stage: the paper's, with the stage's scales; none but the size if its scales are both 1.</summary>
-    public static SceneAugmentation Of(PerceptionStage stage, PerceptionRecipe recipe, PerceptionConfig config) => stage is { MinScale: 1, MaxScale: 1 }
-        ? SceneAugmentation.None
-        : new SceneAugmentation
+    /// <summary>
+    /// The changes of a stage: none if its scale is 1 alone, else those of <see cref="SceneAugmentation"/> in milder form, for streets that
+    /// are seen upright; or mirrored scenes alone, if the recipe says so.
+    /// </summary>
+    /// <param name="stage">Size and scales.</param>
+    /// <param name="recipe">How far colours are changed.</param>
+    public static SceneAugmentation Of(PerceptionStage stage, PerceptionRecipe recipe)
+    {
+        if (recipe.MirrorOnly) return SceneAugmentation.None with { Flip = 0.5 };
+        if (stage is { MinScale: 1, MaxScale: 1 }) return SceneAugmentation.None;
+        return new SceneAugmentation
         {
+            Degrees = 2,
             MinScale = stage.MinScale,
             MaxScale = stage.MaxScale,
+            MinAspect = 0.9,
+            MaxAspect = 1.1,
             ColorJitter = recipe.ColorJitter,
-            LeastBoxArea = LeastBox * config.Width * config.Height,
+            LeastBoxArea = stage.Width * stage.Height / 2600f,
+            LeastBoxShare = 0.25f,
         };
+    }
 
     /// <summary>A scene at the network's size.</summary>
     public static Scene Sized(Scene scene, PerceptionConfig config)
