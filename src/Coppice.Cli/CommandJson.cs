@@ -21,6 +21,7 @@ namespace Coppice.Cli;
 [JsonSerializable(typeof(EvalSettings))]
 [JsonSerializable(typeof(EvalOutcome))]
 [JsonSerializable(typeof(EvalReport))]
+[JsonSerializable(typeof(PerceptionEvalReport))]
 [JsonSerializable(typeof(PerceiveReport))]
 [JsonSerializable(typeof(PerceiveBenchReport))]
 internal sealed partial class CommandJson : JsonSerializerContext

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Coppice.Cli.Perception;
 using Coppice.Cli.Verifying;
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
@@ -32,6 +33,7 @@ internal static class EvalCommand
         verify.AddTo(command);
         runtime.AddTo(command, withAttention: false);
         command.Add(json);
+        command.Add(EvalPerceptionCommand.Create());
         command.SetAction(async (parsed, cancel) =>
         {
             EvalPlan plan = eval.Read(parsed, parsed.GetValue(set) == ProblemSet.Puzzles);

@@ -94,7 +94,7 @@ internal sealed class PerceiveArguments
         return files.Count > 0 ? files : throw new RequestRejectedException("IMAGE", "a picture or a folder of pictures", "none");
     }
 
-    private static Option<(int Width, int Height)?> Size(string name, string description) => new(name)
+    internal static Option<(int Width, int Height)?> Size(string name, string description) => new(name)
     {
         HelpName = "WxH",
         Description = description,

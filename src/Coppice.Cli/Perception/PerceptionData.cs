@@ -1,3 +1,4 @@
+using System.Globalization;
 using Coppice.Perception.Data;
 
 namespace Coppice.Cli.Perception;
@@ -6,7 +7,7 @@ namespace Coppice.Cli.Perception;
 internal static class PerceptionData
 {
     /// <summary>What help texts call it.</summary>
-    public const string HelpName = "synthetic[:N]|camvid:DIR";
+    public const string HelpName = "synthetic[:N]|camvid:DIR|cityscapes:DIR|kitti:DIR";
 
     private const int Streets = 2000, HeldOutStreets = 200;
 
@@ -15,19 +16,36 @@ internal static class PerceptionData
     /// <param name="width">Of scenes that are made.</param>
     /// <param name="height">Of scenes that are made.</param>
     /// <exception cref="RequestRejectedException">It names no kind of data.</exception>
+    /// <exception cref="SceneFormatException">The folder holds no such data.</exception>
     public static (ISceneSet Training, ISceneSet HeldOut) Open(string data, int width, int height)
+    {
+        ISceneSet training = Open(data, "train", width, height);
+        return (training, training is SyntheticStreets ? Streetwise("val", HeldOutStreets, width, height) : Open(data, "val", width, height));
+    }
+
+    /// <summary>One split.</summary>
+    /// <param name="data">As in <c>camvid:DIR</c>.</param>
+    /// <param name="split"><c>train</c>, <c>val</c> or <c>test</c>.</param>
+    /// <param name="width">Of scenes that are made.</param>
+    /// <param name="height">Of scenes that are made.</param>
+    /// <param name="rule">How Cityscapes' disparities become metres.</param>
+    /// <exception cref="RequestRejectedException">It names no kind of data.</exception>
+    /// <exception cref="SceneFormatException">The folder holds no such data.</exception>
+    public static ISceneSet Open(string data, string split, int width, int height, DisparityRule rule = DisparityRule.Camera)
     {
         int colon = data.IndexOf(':', StringComparison.Ordinal);
         (string kind, string where) = colon < 0 ? (data, "") : (data[..colon], data[(colon + 1)..]);
-        if (kind == "camvid" && where.Length > 0) return (CamVidScenes.Open(where, "train"), CamVidScenes.Open(where, "val"));
-        int count = Streets;
-        if (kind == "synthetic" && (colon < 0 || (int.TryParse(where, out count) && count >= 1)))
+        int count = split == "train" ? Streets : HeldOutStreets;
+        return (kind, where.Length > 0) switch
         {
-            return (
-                new SyntheticStreets(SyntheticStreets.SeedOf("train"), count, width, height),
-                new SyntheticStreets(SyntheticStreets.SeedOf("val"), HeldOutStreets, width, height));
-        }
-
-        throw new RequestRejectedException("--data", HelpName, $"'{data}'");
+            ("camvid", true) => CamVidScenes.Open(where, split),
+            ("cityscapes", true) => CityscapesScenes.Open(where, split, rule),
+            ("kitti", true) => KittiScenes.Open(where, split),
+            ("synthetic", _) when colon < 0 || (int.TryParse(where, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count >= 1) =>
+                Streetwise(split, count, width, height),
+            _ => throw new RequestRejectedException("--data", HelpName, $"'{data}'"),
+        };
     }
+
+    private static SyntheticStreets Streetwise(string split, int count, int width, int height) => new(SyntheticStreets.SeedOf(split), count, width, height);
 }

@@ -48,6 +48,9 @@ public sealed class SyntheticStreets : ISceneSet
     /// <inheritdoc/>
     public int Count { get; }
 
+    /// <summary>Which sequence.</summary>
+    public ulong Seed => _seed;
+
     /// <summary>Columns of each picture.</summary>
     public int Width { get; }
 

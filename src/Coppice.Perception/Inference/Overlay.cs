@@ -26,8 +26,9 @@ public static class Overlay
     /// <param name="image">The picture that was perceived.</param>
     /// <param name="scene">What was perceived in it.</param>
     /// <param name="config">Names of the classes.</param>
+    /// <param name="leastScore">The least score of a box that is drawn.</param>
     /// <returns>A picture as wide as the image, and higher by the legend.</returns>
-    public static RgbImage Draw(RgbImage image, PerceivedScene scene, PerceptionConfig config)
+    public static RgbImage Draw(RgbImage image, PerceivedScene scene, PerceptionConfig config, float leastScore = 0)
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentNullException.ThrowIfNull(scene);
@@ -42,7 +43,7 @@ public static class Overlay
         using (var canvas = new SKCanvas(bitmap))
         using (var font = new SKFont(SKTypeface.Default, 13 * unit))
         {
-            foreach (DetectedObject found in scene.Objects.Reverse()) Box(canvas, font, found, image, config, unit);
+            foreach (DetectedObject found in scene.Objects.Where(o => o.Score >= leastScore).Reverse()) Box(canvas, font, found, image, config, unit);
             for (int i = 0; i < named.Length; i++)
                 Entry(canvas, font, named[i], i % columns * LegendColumn * unit, image.Height + (i / columns * line), line);
         }
