@@ -6,7 +6,7 @@
 //   Coppice.PerceptionBench overfit DIR [--steps N] [--size WxH] [--threads N]
 //       learns eight streets by heart
 //   Coppice.PerceptionBench cost DIR [--size WxH] [--frames N] [--threads N] [--variants fast,resnet18,resnet50]
-//       milliseconds and memory of each variant for each set of tasks, each in a process of its own
+//       processor time and memory of each variant for each set of tasks, each in a process of its own
 //   Coppice.PerceptionBench report DIR FILE
 //       writes what is in DIR into a page of Markdown, between its two marks
 using System.Globalization;
