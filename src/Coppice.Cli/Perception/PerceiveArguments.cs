@@ -31,6 +31,7 @@ internal sealed class PerceiveArguments
 
     private readonly Option<(int Width, int Height)?> _size = Size("--size", "Size of the network's image, to which pictures are fitted; the one it was trained for if not given.");
     private readonly Option<(int Width, int Height)?> _bench = Size("--bench", "Measures frames per second on a picture of this size, without a file.");
+    private readonly Option<double?> _seconds = OptionParsers.Number("--seconds", "How long --bench measures, 6 if not given.", 0.01, 3600);
     private readonly Option<float?> _score = OptionParsers.Number("--score", "The least score of a box, 0.3 if not given.", 0f, 1f);
 
     public Option<string?> Out { get; } = new("--out") { HelpName = "DIR", Description = "Writes an overlay picture for each into this folder." };
@@ -44,7 +45,7 @@ internal sealed class PerceiveArguments
     public void AddTo(Command command)
     {
         command.Add(_images);
-        foreach (Option option in (Option[])[_weights, _precision, _threads, _provider, _size, _score, Out, Json, _bench, Export, Calibrate]) command.Add(option);
+        foreach (Option option in (Option[])[_weights, _precision, _threads, _provider, _size, _score, Out, Json, _bench, _seconds, Export, Calibrate]) command.Add(option);
     }
 
     public PerceiverOptions Read(ParseResult parsed)
@@ -63,6 +64,8 @@ internal sealed class PerceiveArguments
     public (int Width, int Height)? Bench(ParseResult parsed) => parsed.GetValue(_bench);
 
     public int Threads(ParseResult parsed) => parsed.GetValue(_threads) ?? Environment.ProcessorCount;
+
+    public double Seconds(ParseResult parsed) => parsed.GetValue(_seconds) ?? 6;
 
     /// <summary>The file of weights.</summary>
     /// <exception cref="RequestRejectedException">None was named, and none came with the command.</exception>

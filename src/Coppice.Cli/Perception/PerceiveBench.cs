@@ -8,14 +8,13 @@ namespace Coppice.Cli.Perception;
 /// <summary>Measures a perceiver: from a decoded picture to boxes, metres and labels.</summary>
 internal static class PerceiveBench
 {
-    private const int LeastFrames = 20, MostFrames = 1000, PictureCount = 4;
-    private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(1), s_measured = TimeSpan.FromSeconds(6);
+    private const int LeastFrames = 20, MostFrames = 100_000, PictureCount = 4;
 
-    public static PerceiveBenchReport Run(Perceiver perceiver, int width, int height, int threads, CancellationToken cancel)
+    public static PerceiveBenchReport Run(Perceiver perceiver, int width, int height, int threads, double seconds, CancellationToken cancel)
     {
         RgbImage[] pictures = [.. Enumerable.Range(0, PictureCount).Select(i => Picture(width, height, (ulong)i))];
         var clock = Stopwatch.StartNew();
-        for (int i = 0; i < 3 || clock.Elapsed < s_warmUp; i++)
+        for (int i = 0; i < 3 || clock.Elapsed.TotalSeconds < seconds / 6; i++)
         {
             cancel.ThrowIfCancellationRequested();
             perceiver.Perceive(pictures[i % PictureCount]);
@@ -23,7 +22,7 @@ internal static class PerceiveBench
 
         var frames = new List<double>();
         clock.Restart();
-        while (frames.Count < MostFrames && (frames.Count < LeastFrames || clock.Elapsed < s_measured))
+        while (frames.Count < MostFrames && (frames.Count < LeastFrames || clock.Elapsed.TotalSeconds < seconds))
         {
             cancel.ThrowIfCancellationRequested();
             long start = Stopwatch.GetTimestamp();

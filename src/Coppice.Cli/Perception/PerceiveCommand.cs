@@ -42,7 +42,7 @@ internal static class PerceiveCommand
         if (arguments.Bench(parsed) is { } size)
         {
             using Perceiver measured = Perceiver.Load(weights, options);
-            PerceiveBenchReport report = PerceiveBench.Run(measured, size.Width, size.Height, arguments.Threads(parsed), cancel);
+            PerceiveBenchReport report = PerceiveBench.Run(measured, size.Width, size.Height, arguments.Threads(parsed), arguments.Seconds(parsed), cancel);
             if (parsed.GetValue(arguments.Json)) JsonOutput.Write(output, report, CommandJson.Readable.PerceiveBenchReport);
             else output.WriteLine(PerceiveBench.Line(report));
             return ExitCode.Good;

@@ -26,6 +26,9 @@ internal sealed class FoldedGraph
     /// <summary>The graph; it has no parameters.</summary>
     public Graph Graph { get; }
 
+    /// <summary>The image as its first operator with neighbours or weights takes it: the input itself if what comes before is left to the caller.</summary>
+    public Value? Prepared { get; private set; }
+
     /// <summary>What each channel of the image is multiplied with before it is given to the graph.</summary>
     public float[] Factor { get; private set; } = [1, 1, 1];
 
@@ -40,16 +43,23 @@ internal sealed class FoldedGraph
     public static FoldedGraph Of(Graph source, IReadOnlyDictionary<string, TensorData> weights, bool foldImage)
     {
         var folded = new FoldedGraph(source, weights);
-        Value image = source.Inputs.Single(), first = image;
+        Value image = source.Inputs.Single();
         var skipped = new HashSet<Node>();
-        if (foldImage) first = folded.SkipAffine(image, skipped);
-        folded._values[first] = folded.Graph.Input(image.Name, image.Shape);
+        Value prepared = folded.SkipAffine(image, skipped);
+        if (!foldImage)
+        {
+            skipped.Clear();
+            (folded.Factor, folded.Offset) = ([1, 1, 1], [0, 0, 0]);
+        }
+
+        folded._values[foldImage ? prepared : image] = folded.Graph.Input(image.Name, image.Shape);
         foreach (Node node in source.Nodes)
         {
             if (!skipped.Contains(node)) folded.Add(node);
         }
 
         foreach (Value output in source.Outputs) folded.Graph.Output(folded._values[output]);
+        folded.Prepared = folded._values[prepared];
         return folded;
     }
 

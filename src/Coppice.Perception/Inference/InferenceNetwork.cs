@@ -33,26 +33,32 @@ internal static class InferenceNetwork
     /// <param name="run">How it is run.</param>
     public static IReadOnlyDictionary<string, ValueRange> Calibrate(FoldedGraph folded, IEnumerable<TensorData> images, GraphRunOptions run)
     {
-        IReadOnlyList<Value> tensors = QuantizedGraph.Tensors(folded.Graph);
-        foreach (Value tensor in tensors)
+        IReadOnlyList<(string Key, Value Tensor)> tensors = QuantizedGraph.Tensors(folded);
+        foreach ((string _, Value tensor) in tensors)
         {
             if (tensor.Kind == ValueKind.Computed) folded.Graph.Output(tensor);
         }
 
         using var session = new GraphSession(folded.Graph, run);
-        var sums = tensors.ToDictionary(t => t.Name, _ => (Low: 0.0, High: 0.0), StringComparer.Ordinal);
+        var sums = new Dictionary<string, (double Low, double High)>(StringComparer.Ordinal);
         int count = 0;
         foreach (TensorData image in images)
         {
             count++;
             IReadOnlyDictionary<string, TensorData> found = session.Run(new Dictionary<string, TensorData> { [Image] = image });
-            foreach (Value tensor in tensors)
+            var own = new Dictionary<string, (float Low, float High)>(StringComparer.Ordinal);
+            foreach ((string key, Value tensor) in tensors)
             {
-                ReadOnlySpan<float> elements = (tensor.Kind == ValueKind.Computed ? found[tensor.Name] : image).As<float>();
-                (double low, double high) = sums[tensor.Name];
-                float least = 0, greatest = 0;
-                foreach (float element in elements) (least, greatest) = (Math.Min(least, element), Math.Max(greatest, element));
-                sums[tensor.Name] = (low + least, high + greatest);
+                (float low, float high) = own.GetValueOrDefault(key);
+                foreach (float element in (tensor.Kind == ValueKind.Computed ? found[tensor.Name] : image).As<float>())
+                    (low, high) = (Math.Min(low, element), Math.Max(high, element));
+                own[key] = (low, high);
+            }
+
+            foreach ((string key, (float low, float high)) in own)
+            {
+                (double lows, double highs) = sums.GetValueOrDefault(key);
+                sums[key] = (lows + low, highs + high);
             }
         }
 

@@ -35,7 +35,7 @@ public sealed class Perceiver : IDisposable
         Graph graph = folded.Graph;
         if (options.Precision == PerceptionPrecision.Int8)
         {
-            graph = QuantizedGraph.Of(graph, InferenceNetwork.ReadRanges(metadata), bytes: true, out float scale, out byte zero);
+            graph = QuantizedGraph.Of(folded, InferenceNetwork.ReadRanges(metadata), bytes: true, out float scale, out byte zero);
             _bytes = [.. Enumerable.Range(0, 3).Select(c => Table(v => (byte)Math.Clamp(MathF.Round(Element(folded, c, v) / scale) + zero, 0, 255)))];
         }
         else
@@ -131,9 +131,10 @@ public sealed class Perceiver : IDisposable
         options ??= new PerceiverOptions();
         (PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IReadOnlyDictionary<string, string> metadata) = PerceptionWeights.Load(weightsPath);
         config = Sized(config, options.Width, options.Height);
-        Graph graph = InferenceNetwork.Fold(config, weights, foldImage: false).Graph;
+        FoldedGraph folded = InferenceNetwork.Fold(config, weights, foldImage: false);
+        Graph graph = folded.Graph;
         if (options.Precision == PerceptionPrecision.Int8)
-            graph = QuantizedGraph.Of(graph, InferenceNetwork.ReadRanges(metadata), bytes: false, out _, out _);
+            graph = QuantizedGraph.Of(folded, InferenceNetwork.ReadRanges(metadata), bytes: false, out _, out _);
         foreach ((string key, string value) in config.ToMetadata()) graph.Metadata[key] = value;
         OnnxFile.Write(graph, path);
     }
@@ -154,9 +155,10 @@ public sealed class Perceiver : IDisposable
 
     /// <summary>The text that int8 needs beside the weights, from some training scenes.</summary>
     internal static IReadOnlyDictionary<string, string> Calibration(
-        PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IReadOnlyList<Scene> scenes, GraphRunOptions run)
+        PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, ISceneSet scenes, GraphRunOptions run)
     {
-        IEnumerable<RgbImage> images = Enumerable.Range(0, Math.Min(CalibrationImages, scenes.Count)).Select(i => scenes[(int)((long)i * scenes.Count / Math.Min(CalibrationImages, scenes.Count))].Image);
+        int count = Math.Min(CalibrationImages, scenes.Count);
+        IEnumerable<RgbImage> images = Enumerable.Range(0, count).Select(i => scenes.Read((int)((long)i * scenes.Count / count)).Image);
         return new Dictionary<string, string> { [InferenceNetwork.RangesKey] = Ranges(config, weights, images, run) };
     }
 

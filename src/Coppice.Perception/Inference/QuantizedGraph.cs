@@ -16,7 +16,6 @@ internal sealed class QuantizedGraph
 {
     private const int Levels = 255, WeightLevels = 127;
 
-    private readonly Graph _source;
     private readonly IReadOnlyDictionary<string, ValueRange> _ranges;
     private readonly ILookup<Value, Node> _consumers;
     private readonly HashSet<Value> _yielded;
@@ -24,20 +23,23 @@ internal sealed class QuantizedGraph
     private readonly Dictionary<Value, Value> _rounded = [];
     private readonly Graph _graph;
 
-    private QuantizedGraph(Graph source, IReadOnlyDictionary<string, ValueRange> ranges)
+    private readonly Value? _prepared;
+
+    private QuantizedGraph(FoldedGraph folded, IReadOnlyDictionary<string, ValueRange> ranges)
     {
-        (_source, _ranges) = (source, ranges);
+        Graph source = folded.Graph;
+        (_prepared, _ranges) = (folded.Prepared, ranges);
         _consumers = source.Nodes.SelectMany(n => n.Inputs.OfType<Value>().Distinct().Select(i => (Input: i, Node: n))).ToLookup(p => p.Input, p => p.Node);
         _yielded = [.. source.Outputs];
         _graph = new Graph(source.Name);
     }
 
-    /// <summary>Tensors whose ranges must be known: what quantized operators read and write.</summary>
+    /// <summary>Tensors whose ranges must be known, with the names of these: what quantized operators read and write.</summary>
     /// <param name="folded">A folded graph.</param>
-    public static IReadOnlyList<Value> Tensors(Graph folded)
+    public static IReadOnlyList<(string Key, Value Tensor)> Tensors(FoldedGraph folded)
     {
         var graph = new QuantizedGraph(folded, new Dictionary<string, ValueRange>());
-        return [.. folded.Nodes.Where(graph.IsQuantized).SelectMany(n => graph.Read(n).Append(graph.Written(n))).Distinct()];
+        return [.. folded.Graph.Nodes.Where(graph.IsQuantized).SelectMany(n => graph.Read(n).Append(graph.Written(n))).Distinct().Select(t => (graph.KeyOf(t), t))];
     }
 
     /// <summary>Quantizes a graph.</summary>
@@ -50,10 +52,10 @@ internal sealed class QuantizedGraph
     /// <param name="imageScale">Step of the image's bytes.</param>
     /// <param name="imageZero">The byte that stands for 0.</param>
     /// <exception cref="GraphException">A range is missing.</exception>
-    public static Graph Of(Graph folded, IReadOnlyDictionary<string, ValueRange> ranges, bool bytes, out float imageScale, out byte imageZero)
+    public static Graph Of(FoldedGraph folded, IReadOnlyDictionary<string, ValueRange> ranges, bool bytes, out float imageScale, out byte imageZero)
     {
         var quantized = new QuantizedGraph(folded, ranges);
-        Value image = folded.Inputs.Single();
+        Value image = folded.Graph.Inputs.Single();
         (imageScale, imageZero) = (1, 0);
         if (bytes)
         {
@@ -66,27 +68,36 @@ internal sealed class QuantizedGraph
             quantized._values[image] = quantized._graph.Input(image.Name, image.Shape);
         }
 
-        foreach (Node node in folded.Nodes) quantized.Add(node);
-        foreach (Value output in folded.Outputs) quantized._graph.Output(quantized._values[output]);
+        foreach (Node node in folded.Graph.Nodes) quantized.Add(node);
+        foreach (Value output in folded.Graph.Outputs) quantized._graph.Output(quantized._values[output]);
         return quantized._graph;
     }
 
     private void Add(Node node)
     {
         bool quantized = IsQuantized(node);
-        Value?[] inputs = [.. node.Inputs.Select(i => i is null ? null : quantized && i.Kind != ValueKind.Constant ? Rounded(i) : Mapped(i))];
-        if (quantized && node.OperatorType == "Conv")
-        {
-            (float scale, _) = ScaleOf(node.Input(0));
-            (inputs[1], float[] steps) = Weights(node.Input(1));
-            if (inputs.Length > 2 && node.Inputs[2] is { } bias) inputs[2] = Bias(bias, steps, scale);
-        }
+        Value?[] inputs = quantized && node.OperatorType == "Conv"
+            ? ConvInputs(node)
+            : [.. node.Inputs.Select(i => i is null ? null : quantized && i.Kind != ValueKind.Constant ? Rounded(i) : Mapped(i))];
 
         Node copy = _graph.Add(
-            node.OperatorType, inputs, [.. node.Outputs.Select(o => (o.Type, o.Shape))], node.Attributes.Select(a => (a.Key, a.Value)), node.Name);
+            node.OperatorType, inputs, [.. node.Outputs.Select(o => (o.Type, o.Shape))], Attributes(node), node.Name);
         for (int i = 0; i < node.Outputs.Count; i++) _values[node.Outputs[i]] = copy.Outputs[i];
         // What a quantized operator writes is bytes for all who read it.
         if (ProducerOf(node) is { } first && IsQuantized(first)) _values[node.Output] = Rounded(node.Output);
+    }
+
+    /// <summary>The integer form of average pooling, which the runtime makes by itself, knows no dilation.</summary>
+    private static IEnumerable<(string, object)> Attributes(Node node) => node.Attributes
+        .Where(a => !(node.OperatorType == "AveragePool" && a.Key == "dilations"))
+        .Select(a => (a.Key, a.Value));
+
+    private Value?[] ConvInputs(Node node)
+    {
+        (float scale, _) = ScaleOf(node.Input(0));
+        (Value weights, float[] steps) = Weights(node.Input(1));
+        Value x = Rounded(node.Input(0));
+        return node.Inputs.Count > 2 && node.Inputs[2] is { } bias ? [x, weights, Bias(bias, steps, scale)] : [x, weights];
     }
 
     /// <summary>The operator whose result this one's is: itself, or what stands before an activation.</summary>
@@ -115,7 +126,8 @@ internal sealed class QuantizedGraph
     private Value Mapped(Value value)
     {
         if (_values.TryGetValue(value, out Value? mapped)) return mapped;
-        return _values[value] = _graph.Constant(value.Data ?? throw new GraphException($"{value} was not computed"), value.Name);
+        // Names that the other graph made would meet those that this one makes.
+        return _values[value] = _graph.Constant(value.Data ?? throw new GraphException($"{value} was not computed"), value.Name.Contains('.', StringComparison.Ordinal) ? value.Name : null);
     }
 
     /// <summary>The value as bytes and back: what a quantized operator reads.</summary>
@@ -131,13 +143,21 @@ internal sealed class QuantizedGraph
     private Value Widened(Value bytes, float scale, byte zero) =>
         _graph.Add("DequantizeLinear", [bytes, Step(scale), Zero(zero)], [(ElementType.Float32, bytes.Shape)]).Output;
 
+    /// <summary>The name of a tensor's range: a part has that of the whole, so that networks of all sizes have the same names.</summary>
+    private string KeyOf(Value value)
+    {
+        while (value != _prepared && value.Producer is { OperatorType: "Slice" or "Pad" } node) value = node.Input(0);
+        return value == _prepared ? InferenceNetwork.Image : value.Name;
+    }
+
     private Value Step(float scale) => _graph.Constant(TensorData.Of<float>(Shape.Scalar, [scale]));
 
     private Value Zero(byte zero) => _graph.Constant(TensorData.Of<byte>(Shape.Scalar, [zero]));
 
     private (float Scale, byte Zero) ScaleOf(Value value)
     {
-        if (!_ranges.TryGetValue(value.Name, out ValueRange range)) throw new GraphException($"the range of '{value.Name}' is not known; the network must be calibrated");
+        string name = KeyOf(value);
+        if (!_ranges.TryGetValue(name, out ValueRange range)) throw new GraphException($"the range of '{name}' is not known; the network must be calibrated");
         float low = Math.Min(0, range.Low), high = Math.Max(0, range.High), scale = Math.Max((high - low) / Levels, 1e-8f);
         return (scale, (byte)Math.Clamp(MathF.Round(-low / scale), 0, Levels));
     }

@@ -1,4 +1,3 @@
-using System.Collections;
 using Coppice.Graphs;
 using Coppice.Perception.Data;
 using Coppice.Perception.Networks;
@@ -6,7 +5,7 @@ using Coppice.Perception.Networks;
 namespace Coppice.Perception.Training;
 
 /// <summary>Scenes that are read once and kept, as many as fit into a bound of memory; the rest are read each time.</summary>
-internal sealed class KeptScenes : IReadOnlyList<Scene>
+internal sealed class KeptScenes : ISceneSet
 {
     private const long MostBytes = 1L << 30;
 
@@ -29,22 +28,21 @@ internal sealed class KeptScenes : IReadOnlyList<Scene>
     }
 
     /// <inheritdoc/>
+    public string Name => _set.Name;
+
+    /// <inheritdoc/>
     public int Count => _scenes.Length;
 
     /// <inheritdoc/>
-    public Scene this[int index] => _scenes[index] ?? Read(index);
+    public IReadOnlyList<string> ObjectClasses => _set.ObjectClasses;
 
     /// <inheritdoc/>
-    public IEnumerator<Scene> GetEnumerator()
-    {
-        for (int i = 0; i < Count; i++) yield return this[i];
-    }
+    public IReadOnlyList<string> LabelClasses => _set.LabelClasses;
 
     /// <inheritdoc/>
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
-    private Scene Read(int index)
+    public Scene Read(int index)
     {
+        if (_scenes[index] is { } kept) return kept;
         Scene scene = _set.Read(index);
         long bytes = scene.Image.Pixels.Length + (scene.Labels?.Length ?? 0);
         if (Interlocked.Add(ref _bytes, bytes) > MostBytes) Interlocked.Add(ref _bytes, -bytes);

@@ -1,6 +1,7 @@
 using Coppice.Graphs;
 using Coppice.Graphs.Training;
 using Coppice.Perception.Data;
+using Coppice.Perception.Evaluation;
 using Coppice.Perception.Inference;
 using Coppice.Perception.Networks;
 
@@ -14,6 +15,7 @@ public sealed class PerceptionTraining : IDisposable
 {
     private readonly PerceptionRecipe _recipe;
     private readonly PerceptionConfig _config;
+    private readonly ISceneSet _training;
     private readonly IReadOnlyList<Scene> _scenes;
     private readonly string _identity;
     private readonly string _path;
@@ -44,9 +46,11 @@ public sealed class PerceptionTraining : IDisposable
         _identity = $"{training.Name}, {training.Count} scenes\n{string.Join('\n', config.ToMetadata().Select(m => $"{m.Key}={m.Value}"))}\n{recipe.ToJson()}";
         // Idle threads must not take the core of the task that makes the next batch.
         _run = new GraphRunOptions { Threads = threads, Spin = false };
-        _scenes = ReadAll(training, config);
+        var kept = new KeptScenes(training, config);
+        _training = kept;
+        _scenes = ReadAll(kept, config);
         _heldOut = ReadAll(heldOut, config);
-        _statistics = new StatisticsPass(config, _scenes, _run);
+        _statistics = new StatisticsPass(config, kept, _run);
         _answers = new SceneAnswers(config, _run);
         _classWeights = ClassWeights();
     }
@@ -140,15 +144,15 @@ public sealed class PerceptionTraining : IDisposable
 
     private IReadOnlyDictionary<string, TensorData> Weights(Trainer trainer) => _statistics.Complete(trainer.Weights(_recipe.AverageDecay > 0));
 
-    private PixelScore Measure(Trainer trainer)
+    private ConfusionMatrix Measure(Trainer trainer)
     {
         _answers.Load(Weights(trainer));
-        var score = new PixelScore(_config.LabelClasses.Count);
+        var score = new ConfusionMatrix(_config.LabelClasses.Count);
         var found = new byte[_config.Width * _config.Height];
         foreach (Scene scene in _heldOut)
         {
             _answers.Answer(scene.Image, [], found);
-            score.Add(scene.Labels, found);
+            score.Add(scene.Labels!, found);
         }
 
         Iou = _config.LabelClasses.Select((name, i) => (name, score.Iou(i))).ToDictionary(p => p.name, p => p.Item2, StringComparer.Ordinal);
@@ -158,7 +162,7 @@ public sealed class PerceptionTraining : IDisposable
     private void WriteWeights(Trainer trainer)
     {
         IReadOnlyDictionary<string, TensorData> weights = Weights(trainer);
-        PerceptionWeights.Save(_path, _config, weights, new Dictionary<string, string>(Perceiver.Calibration(_config, weights, _scenes, _run))
+        PerceptionWeights.Save(_path, _config, weights, new Dictionary<string, string>(Perceiver.Calibration(_config, weights, _training, _run))
         {
             ["name"] = _recipe.Name,
             ["steps"] = $"{trainer.StepCount}",

@@ -36,7 +36,7 @@ internal sealed class SceneBatches
 {
     private const int ChangeStream = 13;
 
-    private readonly IReadOnlyList<Scene> _scenes;
+    private readonly ISceneSet _scenes;
     private readonly PerceptionConfig _config;
     private readonly int _batch;
     private readonly ulong _seed;
@@ -52,7 +52,7 @@ internal sealed class SceneBatches
     /// <param name="graph">What takes the batches.</param>
     /// <param name="seed">Another seed, another order and other changes.</param>
     /// <param name="change">How scenes are changed.</param>
-    public SceneBatches(IReadOnlyList<Scene> scenes, PerceptionConfig config, MultiTaskGraph graph, int seed, SceneAugmentation change)
+    public SceneBatches(ISceneSet scenes, PerceptionConfig config, MultiTaskGraph graph, int seed, SceneAugmentation change)
     {
         (_scenes, _config, _seed, _change) = (scenes, config, (ulong)seed, change);
         _batch = graph.Image.Shape[0];
@@ -70,7 +70,7 @@ internal sealed class SceneBatches
         {
             long image = (step * _batch) + i;
             var random = new SceneRandom(_seed, image, ChangeStream);
-            Write(_change.Apply(_scenes[_order.At(image)], ref random, _config.Width, _config.Height), batch, i);
+            Write(_change.Apply(_scenes.Read(_order.At(image)), ref random, _config.Width, _config.Height), batch, i);
         }
 
         return batch;

@@ -6,9 +6,12 @@ namespace Coppice.Perception.Training;
 /// <summary>How scenes are changed for training and for measuring.</summary>
 internal static class SceneChanges
 {
+    // The authors drop boxes of less than 100 pixels at 1024x512; smaller images have smaller boxes.
+    private const float LeastBox = 100f / (1024 * 512);
+
     /// <summary>
-    /// The changes of a stage: none if its scale is 1 alone, else those of <see cref="SceneAugmentation"/> in milder form, for streets that
-    /// are seen upright; or mirrored scenes alone, if the recipe says so.
+    /// The changes of a stage: the paper's, with the stage's scales; none but the size if its scales are both 1; mirrored scenes alone if
+    /// the recipe says so.
     /// </summary>
     /// <param name="stage">Size and scales.</param>
     /// <param name="recipe">How far colours are changed.</param>
@@ -18,14 +21,10 @@ internal static class SceneChanges
         if (stage is { MinScale: 1, MaxScale: 1 }) return SceneAugmentation.None;
         return new SceneAugmentation
         {
-            Degrees = 2,
             MinScale = stage.MinScale,
             MaxScale = stage.MaxScale,
-            MinAspect = 0.9,
-            MaxAspect = 1.1,
             ColorJitter = recipe.ColorJitter,
-            LeastBoxArea = stage.Width * stage.Height / 2600f,
-            LeastBoxShare = 0.25f,
+            LeastBoxArea = LeastBox * stage.Width * stage.Height,
         };
     }
 

@@ -17,15 +17,15 @@ public sealed record SceneScore(
     /// <summary>The mean of mAP and mIoU, of those that there are.</summary>
     public double Summary => ((double[])[MeanAveragePrecision, MeanIou]).Where(double.IsFinite).DefaultIfEmpty(double.NaN).Average();
 
-    internal static SceneScore Of(SceneAnswers answers, PerceptionConfig config, IReadOnlyList<Scene> scenes)
+    internal static SceneScore Of(SceneAnswers answers, PerceptionConfig config, ISceneSet set)
     {
         var detection = new DetectionScores(Math.Max(1, config.ObjectClasses.Count));
         var pixels = new ConfusionMatrix(Math.Max(1, config.LabelClasses.Count));
         var labels = new byte[config.Width * config.Height];
         var objects = new List<DetectedObject>();
-        foreach (Scene read in scenes)
+        for (int i = 0; i < set.Count; i++)
         {
-            Scene scene = SceneChanges.Sized(read, config);
+            Scene scene = SceneChanges.Sized(set.Read(i), config);
             answers.Answer(scene.Image, objects, labels);
             if (config.Detects) detection.Add(scene.Objects, objects);
             if (config.Segments && scene.Labels is { } truth) pixels.Add(truth, labels);

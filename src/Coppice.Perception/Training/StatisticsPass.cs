@@ -13,7 +13,7 @@ internal sealed class StatisticsPass : IDisposable
     private const int Batch = 8, Batches = 12;
 
     private readonly PerceptionConfig _config;
-    private readonly IReadOnlyList<Scene> _scenes;
+    private readonly ISceneSet _scenes;
     private readonly Graph _graph = new("statistics");
     private readonly GraphSession _session;
     private readonly Dictionary<string, GraphBuffer> _buffers = new(StringComparer.Ordinal);
@@ -23,7 +23,7 @@ internal sealed class StatisticsPass : IDisposable
     /// <param name="config">The network.</param>
     /// <param name="scenes">Training scenes.</param>
     /// <param name="run">How the graph is run.</param>
-    public StatisticsPass(PerceptionConfig config, IReadOnlyList<Scene> scenes, GraphRunOptions run)
+    public StatisticsPass(PerceptionConfig config, ISceneSet scenes, GraphRunOptions run)
     {
         (_config, _scenes) = (config, scenes);
         _parameters = PerceptionWeights.Parameters(config);
@@ -45,7 +45,7 @@ internal sealed class StatisticsPass : IDisposable
             for (int i = 0; i < Batch; i++)
             {
                 // Batches as mixed as those of training: of scenes that are alike the variance is less.
-                SceneBatches.WriteImage(SceneChanges.Sized(_scenes[order.At((batch * Batch) + i)], _config).Image, _buffers["image"].As<float>().Slice(i * pixels, pixels));
+                SceneBatches.WriteImage(SceneChanges.Sized(_scenes.Read(order.At((batch * Batch) + i)), _config).Image, _buffers["image"].As<float>().Slice(i * pixels, pixels));
             }
 
             _session.Run(inputs, outputs);

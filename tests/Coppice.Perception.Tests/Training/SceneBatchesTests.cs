@@ -12,14 +12,14 @@ public sealed class SceneBatchesTests
     [Fact]
     public void A_batch_holds_the_images_targets_and_labels_of_its_scenes()
     {
-        (Scene[] scenes, MultiTaskGraph graph, PerceptionConfig config) = Case();
+        (BlockScenes scenes, MultiTaskGraph graph, PerceptionConfig config) = Case();
         var batches = new SceneBatches(scenes, config, graph, 1, SceneAugmentation.None);
-        var order = new SceneOrder(scenes.Length, 1);
+        var order = new SceneOrder(scenes.Count, 1);
         SceneBatch batch = batches.Make(3);
         var anchors = new Anchors(Width, Height);
         for (int i = 0; i < Batch; i++)
         {
-            Scene scene = scenes[order.At((3 * Batch) + i)];
+            Scene scene = scenes.Read(order.At((3 * Batch) + i));
             foreach ((int x, int y, int c) in ((int, int, int)[])[(0, 0, 0), (50, 31, 1), (95, 63, 2), (20, 40, 0)])
                 Assert.Equal(scene.Image.Pixels[(((y * Width) + x) * 3) + c], batch.Image[(((((i * 3) + c) * Height) + y) * Width) + x]);
             var classes = new long[anchors.Count];
@@ -37,7 +37,7 @@ public sealed class SceneBatchesTests
     [Fact]
     public void A_batch_depends_on_its_step_alone()
     {
-        (Scene[] scenes, MultiTaskGraph graph, PerceptionConfig config) = Case();
+        (BlockScenes scenes, MultiTaskGraph graph, PerceptionConfig config) = Case();
         SceneAugmentation change = SceneChanges.Of(new PerceptionStage { Width = Width, Height = Height }, new PerceptionRecipe());
         SceneBatches one = new(scenes, config, graph, 1, change), other = new(scenes, config, graph, 1, change);
         for (long step = 0; step < 5; step++) one.Make(step);
@@ -64,21 +64,21 @@ public sealed class SceneBatchesTests
     public void Scenes_of_another_size_are_brought_to_the_network_s()
     {
         (_, MultiTaskGraph graph, PerceptionConfig config) = Case();
-        Scene larger = new BlockScenes(1, 2 * Width, 2 * Height).Read(0);
-        SceneBatch batch = new SceneBatches([larger], config, graph, 1, SceneAugmentation.None).Make(0);
+        var larger = new BlockScenes(3, 2 * Width, 2 * Height);
+        SceneBatch batch = new SceneBatches(larger, config, graph, 1, SceneAugmentation.None).Make(0);
         // Blocks keep their share of the pixels.
-        byte[] labels = larger.Labels!;
+        byte[] labels = larger.Read(new SceneOrder(3, 1).At(0)).Labels!;
         int pixels = Width * Height / 4;
         Assert.Equal(labels.Count(l => l > 0) / (double)labels.Length, batch.Labels[..pixels].Count(l => l > 0) / (double)pixels, 0.02);
     }
 
-    private static (Scene[] Scenes, MultiTaskGraph Graph, PerceptionConfig Config) Case()
+    private static (BlockScenes Scenes, MultiTaskGraph Graph, PerceptionConfig Config) Case()
     {
         var set = new BlockScenes(5, Width, Height);
         var config = new PerceptionConfig
         {
             Width = Width, Height = Height, ObjectClasses = set.ObjectClasses, LabelClasses = set.LabelClasses,
         };
-        return ([.. Enumerable.Range(0, set.Count).Select(set.Read)], new MultiTaskGraph(config, Batch, null), config);
+        return (set, new MultiTaskGraph(config, Batch, null), config);
     }
 }
