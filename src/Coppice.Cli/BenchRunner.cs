@@ -88,6 +88,7 @@ internal sealed class BenchRunner(Engine engine, BenchPlan plan, AttentionMode m
             Samples = samples,
             MaxTokens = maxTokens,
             IgnoreEnd = true,
+            ReusePrefix = false, // the prompt is measured in every run
             Sampling = new SamplingOptions { Temperature = 0, Seed = 1 },
         };
     }

@@ -12,8 +12,8 @@ internal static class CommandErrors
     public static (int Code, string Message) Describe(Exception exception) => exception switch
     {
         OperationCanceledException => (ExitCode.Interrupted, "interrupted"),
-        RequestRejectedException or PlatformNotSupportedException => (ExitCode.Wrong, exception.Message),
-        ModelFormatException or IOException or UnauthorizedAccessException => (ExitCode.Failed, exception.Message),
+        RequestRejectedException or PlatformNotSupportedException or Chat.ChatTemplateException { IsRaised: true } => (ExitCode.Wrong, exception.Message),
+        ModelFormatException or Chat.ChatTemplateException or IOException or UnauthorizedAccessException => (ExitCode.Failed, exception.Message),
         Graphs.GraphException or Graphs.Training.TrainingDivergedException => (ExitCode.Failed, exception.Message),
         // A sampler that finds no number to draw by: the model's weights are damaged.
         InvalidOperationException => (ExitCode.Failed, exception.Message),
@@ -52,7 +52,7 @@ internal static class CommandErrors
         if (parsed.Tokens.Any(token => token.Type == TokenType.DoubleDash)) return null;
         foreach (SymbolResult result in parsed.CommandResult.Children)
         {
-            if (result is OptionResult { Option.Name: PromptArguments.OptionName or SampleArguments.StopName or SampleArguments.AnswerName }) continue;
+            if (result is OptionResult { Option.Name: PromptArguments.OptionName or ChatCommand.SystemName or SampleArguments.StopName or SampleArguments.AnswerName }) continue;
             string? found = result.Tokens.Select(token => token.Value).FirstOrDefault(value =>
                 value.Length > 1 && value[0] == '-' && (value[1] == '-' || char.IsAsciiLetter(value[1])));
             if (found is not null) return found;

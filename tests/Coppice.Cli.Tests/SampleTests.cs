@@ -147,7 +147,7 @@ public sealed class SampleTests
     public void What_is_done_when_a_run_is_cancelled_is_ranked_too()
     {
         var run = new SampleRun(2);
-        run.Add(new PromptProcessed(3, TimeSpan.FromMilliseconds(1)));
+        run.Add(new PromptProcessed(3, 0, TimeSpan.FromMilliseconds(1)));
         run.Add(new TokenGenerated(0, 5, "a", -2));
         run.Add(new TokenGenerated(1, 6, "b", -1));
         run.Add(new TokenGenerated(1, 7, "c", -1));

@@ -32,7 +32,7 @@ internal unsafe struct AttentionJob
 
     public AttentionScratch* Workers;
 
-    /// <summary>[segments]: bytes read of each.</summary>
+    /// <summary>[segments, 2]: bytes read of each, and those of them that were read for blocks of longer runs of rows.</summary>
     public long* SegmentBytes;
 }
 

@@ -69,7 +69,11 @@ public sealed unsafe class AttentionKernel : IDisposable
 
     /// <summary>Bytes of keys and values read from one segment of the current plan since the last reset.</summary>
     /// <param name="segment">What <see cref="AttentionPlan.AddSegment"/> returned.</param>
-    public long BytesRead(int segment) => _segmentBytes.Slice(segment, 1)[0];
+    public long BytesRead(int segment) => _segmentBytes.Slice(2 * segment, 1)[0];
+
+    /// <summary>Of <see cref="BytesRead"/>, what was not read for blocks of a run of more than <see cref="AttentionPlan.BlockRows"/> rows.</summary>
+    /// <param name="segment">What <see cref="AttentionPlan.AddSegment"/> returned.</param>
+    public long BytesReadTogether(int segment) => BytesRead(segment) - _segmentBytes.Slice((2 * segment) + 1, 1)[0];
 
     /// <summary>Sets the byte counters to zero. Those of single segments mean something only if this is called for each plan.</summary>
     public void ResetCounters()
@@ -173,9 +177,9 @@ public sealed unsafe class AttentionKernel : IDisposable
             _partials = larger;
         }
 
-        if (plan.Segments.Count > _segmentBytes.Length)
+        if (2 * plan.Segments.Count > _segmentBytes.Length)
         {
-            var larger = new AlignedBuffer<long>(plan.Segments.Count * 2L);
+            var larger = new AlignedBuffer<long>(plan.Segments.Count * 4L);
             _segmentBytes.Span.CopyTo(larger.Span);
             _segmentBytes.Dispose();
             _segmentBytes = larger;

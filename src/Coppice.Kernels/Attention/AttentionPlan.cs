@@ -36,7 +36,7 @@ public sealed class AttentionPlan
     public const int SpanTokens = 512;
 
     /// <summary>A segment with more rows of its own than this is being prefilled: its rows are cut into blocks of this size.</summary>
-    internal const int BlockRows = 64;
+    public const int BlockRows = 64;
 
     /// <summary>Items wanted for each thread, so that one late thread costs little.</summary>
     private const int ItemsPerThread = 4;
@@ -223,7 +223,7 @@ public sealed class AttentionPlan
             int leafEnd = LeafEnd(row);
             if (leafEnd - row > BlockRows)
             {
-                for (; row < leafEnd; row += BlockRows) AddBlock(row, Math.Min(row + BlockRows, leafEnd));
+                for (; row < leafEnd; row += BlockRows) AddBlock(row, Math.Min(row + BlockRows, leafEnd), isCut: true);
                 row = leafEnd;
                 continue;
             }
@@ -237,7 +237,7 @@ public sealed class AttentionPlan
                 end = leafEnd;
             }
 
-            AddBlock(row, end);
+            AddBlock(row, end, isCut: false);
             row = end;
         }
     }
@@ -256,20 +256,20 @@ public sealed class AttentionPlan
         return s;
     }
 
-    private void AddBlock(int rowBegin, int rowEnd)
+    private void AddBlock(int rowBegin, int rowEnd, bool isCut)
     {
         var block = new Block { RowBegin = rowBegin, RowEnd = rowEnd, PieceBegin = _pieces.Count, NodeBegin = _nodes.Count };
         _stack.Clear();
         for (int s = _rowSegment[rowBegin]; s >= 0; s = _segments[s].Parent) _stack.Add(s);
-        for (int i = _stack.Count - 1; i >= 0; i--) AddPieces(_stack[i], rowBegin, rowEnd);
+        for (int i = _stack.Count - 1; i >= 0; i--) AddPieces(_stack[i], rowBegin, rowEnd, isCut);
         for (int row = rowBegin + 1; row < rowEnd; row++)
-            for (int s = _firstSegmentAtRow[row]; s >= 0; s = _segments[s].NextAtRow) AddPieces(s, rowBegin, rowEnd);
+            for (int s = _firstSegmentAtRow[row]; s >= 0; s = _segments[s].NextAtRow) AddPieces(s, rowBegin, rowEnd, isCut);
         (block.PieceEnd, block.NodeEnd) = (_pieces.Count, _nodes.Count);
         _blocks.Add(block);
     }
 
     /// <summary>Cuts what the block's rows see of a segment at span boundaries; each piece joins its span's node.</summary>
-    private void AddPieces(int index, int rowBegin, int rowEnd)
+    private void AddPieces(int index, int rowBegin, int rowEnd, bool isCut)
     {
         ref PlanSegment segment = ref _segments[index];
         (int begin, int end) = (Math.Max(rowBegin, segment.RowBegin), Math.Min(rowEnd, segment.RowEnd));
@@ -292,7 +292,7 @@ public sealed class AttentionPlan
             var run = new PlanRun
             {
                 Segment = index, Start = segment.Start + token, TokenBegin = token, TokenEnd = tokenEnd, RowBegin = begin, RowEnd = end,
-                LowestPosition = lowest, HighestPosition = highest, BeginsSpan = beginsSpan, IsPrivate = segment.IsPrivate,
+                LowestPosition = lowest, HighestPosition = highest, BeginsSpan = beginsSpan, IsPrivate = segment.IsPrivate, IsCut = isCut,
             };
             Append(node, new Piece { Run = run, Next = -1 });
         }

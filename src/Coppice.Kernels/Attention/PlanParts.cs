@@ -8,12 +8,12 @@ internal struct PlanSegment
     public bool IsPrivate;
 }
 
-/// <summary>Tokens [TokenBegin, TokenEnd) of a segment, the first at position Start, reduced for rows [RowBegin, RowEnd). Begins on a tile.</summary>
+/// <summary>Tokens [TokenBegin, TokenEnd) of a segment, the first at position Start, reduced for rows [RowBegin, RowEnd). Begins on a tile. IsCut: for a block of a longer run of rows.</summary>
 internal struct PlanRun
 {
     public int Segment, Start, TokenBegin, TokenEnd, RowBegin, RowEnd;
     public int LowestPosition, HighestPosition;
-    public bool BeginsSpan, IsPrivate;
+    public bool BeginsSpan, IsPrivate, IsCut;
 }
 
 /// <summary>Runs in depth-first order for rows [RowBegin, RowEnd). FirstSlot is -1 for finished outputs, else the first row's slot of partials.</summary>

@@ -80,7 +80,8 @@ internal static unsafe class UnitWork<TMath>
 
     private static void Count(AttentionJob* job, in PlanRun run, long bytes, ref AttentionScratch scratch)
     {
-        Interlocked.Add(ref job->SegmentBytes[run.Segment], bytes);
+        Interlocked.Add(ref job->SegmentBytes[2 * run.Segment], bytes);
+        if (run.IsCut) Interlocked.Add(ref job->SegmentBytes[2 * run.Segment + 1], bytes);
         if (run.IsPrivate) scratch.PrivateBytes += bytes;
         else scratch.SharedBytes += bytes;
     }

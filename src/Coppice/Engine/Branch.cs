@@ -13,6 +13,7 @@ internal sealed class Branch
 {
     private readonly int[] _tokens;
     private readonly float[] _logprobs;
+    private readonly TokenLogprob[] _top;
     private readonly string[]? _texts;
     private readonly StopMatcher? _stop;
     private readonly Detokenizer? _detokenizer;
@@ -25,6 +26,8 @@ internal sealed class Branch
         History = history;
         _tokens = new int[request.MaxTokens];
         _logprobs = new float[request.MaxTokens];
+        TopCount = request.TopLogprobs;
+        _top = TopCount == 0 ? [] : new TokenLogprob[checked(request.MaxTokens * TopCount)];
         if (request.Stop.Count == 0) return;
         _texts = new string[request.MaxTokens];
         _stop = new StopMatcher(request.Stop);
@@ -33,11 +36,20 @@ internal sealed class Branch
 
     public int Index { get; }
 
+    /// <summary>How many of the most likely tokens are kept for each token.</summary>
+    public int TopCount { get; }
+
     /// <summary>Counts for the penalties, where there are any.</summary>
     public TokenHistory? History { get; }
 
-    /// <summary>The private suffix; null before the fork and after the end.</summary>
+    /// <summary>The private suffix; null before the branch starts, while it is parked and after the end.</summary>
     public Segment? Segment { get; set; }
+
+    /// <summary>Whether its pages were taken from it, so that its tokens have to be computed again.</summary>
+    public bool IsParked { get; set; }
+
+    /// <summary>Tokens that are known and not written yet: one in a steady step, more after the branch was parked.</summary>
+    public int Pending => _published - Segment!.Written;
 
     /// <summary>Where this step's logits are, or -1.</summary>
     public int LogitIndex { get; set; }
@@ -68,11 +80,15 @@ internal sealed class Branch
     /// <summary>Whether the step loop makes this branch's text, because a stop text may end it.</summary>
     public bool HasText => _texts is not null;
 
-    public int LastToken => _tokens[_published - 1];
-
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Published);
 
     public ReadOnlySpan<float> Logprobs => _logprobs.AsSpan(0, Published);
+
+    /// <summary>[<see cref="TopCount"/>]: where the most likely tokens of the next position are written.</summary>
+    public Span<TokenLogprob> NextTop => _top.AsSpan(_published * TopCount, TopCount);
+
+    /// <summary>The most likely tokens at a token's position.</summary>
+    public TokenLogprob[] TopOf(int token) => _top.AsSpan(token * TopCount, TopCount).ToArray();
 
     /// <summary>The text that token added; only where <see cref="HasText"/>.</summary>
     public string TextOf(int token) => _texts![token];

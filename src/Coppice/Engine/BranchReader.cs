@@ -26,7 +26,9 @@ internal sealed class BranchReader(Branch branch, Tokenizer tokenizer)
             int token = branch.Tokens[_seen];
             string text = _detokenizer is null ? branch.TextOf(_seen) : _detokenizer.Append(token);
             _text.Append(text);
-            return new TokenGenerated(branch.Index, token, text, branch.Logprobs[_seen++]);
+            int at = _seen++;
+            var generated = new TokenGenerated(branch.Index, token, text, branch.Logprobs[at]);
+            return branch.TopCount == 0 ? generated : generated with { TopLogprobs = branch.TopOf(at) };
         }
 
         if (!finished || _ended) return null;
@@ -57,11 +59,14 @@ internal static class GroupResult
             Branch branch = readers[r.Candidate.Index].Branch;
             choices[i] = new Choice(
                 branch.Index, r.Candidate.Text, branch.Tokens.ToArray(), branch.Logprobs.ToArray(), branch.Reason,
-                branch.TotalLogprob, r.Candidate.MeanLogprob, r.Rank, r.Score, r.Answer, r.IsDuplicate);
+                branch.TotalLogprob, r.Candidate.MeanLogprob, r.Rank, r.Score, r.Answer, r.IsDuplicate)
+            {
+                TopLogprobs = branch.TopCount == 0 ? [] : [.. Enumerable.Range(0, branch.Published).Select(branch.TopOf)],
+            };
         }
 
         return new GenerationResult(
-            choices, group.Prompt.Length, 0, group.Seed, group.Timings, new KvMemory(group.ContextBytes, group.BranchBytes),
+            choices, group.Prompt.Length, group.ReusedTokens, group.Seed, group.Timings, group.Memory,
             new AttentionTraffic(group.Steps, group.ContextBytesRead, group.BranchBytesRead));
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Coppice.Chat;
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
 using Coppice.Kv;
@@ -17,7 +18,7 @@ namespace Coppice;
 public sealed class Engine : IDisposable
 {
     private const int LargestDefaultContext = 131_072;
-    private const int DefaultKvTokens = 32_768;
+    private const int MostTopLogprobs = 20;
     private readonly EngineOptions _options;
     private readonly ModelWeights _weights;
     private readonly WorkerTeam _team;
@@ -26,22 +27,21 @@ public sealed class Engine : IDisposable
     private readonly StepLoop _loop;
     private int _disposal;
 
-    private Engine(ModelWeights weights, Tokenizer tokenizer, WorkerTeam team, KernelPath path, EngineOptions options)
+    private Engine(ModelWeights weights, Tokenizer tokenizer, ModelChat chat, WorkerTeam team, KernelPath path, EngineOptions options)
     {
-        (_weights, Tokenizer, _team, _options, KernelPath) = (weights, tokenizer, team, options, path);
+        (_weights, Tokenizer, Chat, _team, _options, KernelPath) = (weights, tokenizer, chat, team, options, path);
         ModelConfig model = weights.Config;
         // Learned positions end where the table ends; others may be asked for more than the model was made for.
         int natural = Math.Min(model.ContextLength, LargestDefaultContext);
         ContextLength = model.Architecture.Positions == PositionKind.Learned
             ? Math.Min(options.ContextLength ?? natural, model.ContextLength)
             : options.ContextLength ?? natural;
-        CheckBranches(model, options);
-        CheckHeads(model, options.KvType);
+        EngineSizes.Check(model, options);
         try
         {
-            _kv = new KvStore(model.Layers, model.KvHeads, model.HeadDim, options.KvType, PagesToTake(model, options));
+            _kv = new KvStore(model.Layers, model.KvHeads, model.HeadDim, options.KvType, EngineSizes.PagesToTake(model, options));
             Pool = new PagePool(_kv, options.PoisonFreedPages);
-            _decoder = new Decoder(weights, _kv, team, path, options.MaxBranches + options.PrefillChunk, ContextLength);
+            _decoder = new Decoder(weights, _kv, team, path, Scheduler.MaxRows(options), ContextLength);
             _loop = new StepLoop(_decoder, Pool, model, tokenizer, path, options);
         }
         catch
@@ -60,6 +60,9 @@ public sealed class Engine : IDisposable
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
 
+    /// <summary>How the model is talked to: its chat templates.</summary>
+    public ModelChat Chat { get; }
+
     /// <summary>Positions a prompt and its continuation can take.</summary>
     public int ContextLength { get; }
 
@@ -76,6 +79,15 @@ public sealed class Engine : IDisposable
     public TimeSpan LoadTime { get; private init; }
 
     internal PagePool Pool { get; }
+
+    /// <summary>Called before each forward pass; what it throws is the step's failure.</summary>
+    internal Action? BeforeForward
+    {
+        set => _loop.BeforeForward = value;
+    }
+
+    /// <summary>Throws where a page is lost, or has more than one owner: at any time, from any thread.</summary>
+    internal void CheckPages() => _loop.CheckPages();
 
     /// <summary>Steps since <see cref="MeasureAllocations"/>, its warm ones not counted.</summary>
     internal int MeasuredSteps => _loop.MeasuredSteps;
@@ -110,7 +122,7 @@ public sealed class Engine : IDisposable
             TimeSpan opened = Stopwatch.GetElapsedTime(started);
             team = new WorkerTeam(options.Threads);
             weights = ModelWeights.Load(file, config, team, kernels, options.Weights);
-            return new Engine(weights, tokenizer, team, kernels, options) { OpenTime = opened, LoadTime = Stopwatch.GetElapsedTime(started) };
+            return new Engine(weights, tokenizer, ModelChat.FromGguf(file.Metadata, tokenizer), team, kernels, options) { OpenTime = opened, LoadTime = Stopwatch.GetElapsedTime(started) };
         }
         catch
         {
@@ -155,19 +167,72 @@ public sealed class Engine : IDisposable
         CheckTokens(ids);
         CheckPages(SampleGroup.PagesFor(ids.Length, 0, 1));
         SampleGroup group = SampleGroup.ForScoring(ids);
-        Submit(group);
-        try
-        {
-            while (!group.Finished) await group.WaitAsync(cancellation).ConfigureAwait(false);
-        }
-        finally
-        {
-            Leave(group);
-        }
-
-        group.ThrowIfFailed();
+        await RunAsync(group, cancellation).ConfigureAwait(false);
         return group.Scores!;
     }
+
+    /// <summary>Elements of an embedding.</summary>
+    public int EmbeddingWidth => Model.Width;
+
+    /// <summary>A text as one vector: its tokens' hidden states after the final norm, pooled, of length one.</summary>
+    /// <param name="tokens">One or more tokens, at most <see cref="ContextLength"/>.</param>
+    /// <param name="pooling">How they become one.</param>
+    /// <param name="cancellation">Ends the request at the next step.</param>
+    /// <returns>[<see cref="EmbeddingWidth"/>].</returns>
+    /// <exception cref="RequestRejectedException">The request asks for what can't be done.</exception>
+    public async Task<float[]> EmbedAsync(
+        IReadOnlyList<int> tokens, EmbeddingPooling pooling = EmbeddingPooling.Mean, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        RequestRejectedException.CheckRange("tokens", tokens.Count, 1, ContextLength);
+        RequestRejectedException.CheckRange("pooling", (int)pooling, (int)EmbeddingPooling.Mean, (int)EmbeddingPooling.Last);
+        int[] ids = [.. tokens];
+        CheckTokens(ids);
+        CheckPages(SampleGroup.PagesFor(ids.Length, 0, 1));
+        var pooled = new PooledHidden(pooling, EmbeddingWidth);
+        await RunAsync(SampleGroup.ForEmbedding(ids, pooled), cancellation).ConfigureAwait(false);
+        return pooled.Normalized();
+    }
+
+    /// <summary>What the engine holds and has done; cheap, from any thread.</summary>
+    public EngineStatistics Statistics => _loop.Statistics();
+
+    /// <summary>The prefixes that are kept, parents before children.</summary>
+    public IReadOnlyList<PrefixNode> PrefixTree() => _loop.PrefixNodes();
+
+    /// <summary>Keeps a prefix of later prompts in memory until the handle is disposed; computes it where it is not there yet.</summary>
+    /// <param name="tokens">The prefix; what does not fill a tile of 64 tokens at its end is not kept.</param>
+    /// <param name="cancellation">Ends the request at the next step.</param>
+    /// <exception cref="RequestRejectedException">There is no room for it beside what was promised to others.</exception>
+    public async Task<PrefixHandle> PinPrefixAsync(IReadOnlyList<int> tokens, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(tokens);
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
+        RequestRejectedException.CheckRange("tokens", tokens.Count, 0, ContextLength);
+        int[] ids = [.. tokens.Take(tokens.Count / AttentionPlan.TileTokens * AttentionPlan.TileTokens)];
+        CheckTokens(ids);
+        if (ids.Length == 0) return new PrefixHandle(0, null);
+        SampleGroup pin = SampleGroup.ForPin(ids);
+        try
+        {
+            await RunAsync(pin, cancellation).ConfigureAwait(false);
+            return new PrefixHandle(ids.Length, () => _loop.Cancel(pin));
+        }
+        catch
+        {
+            _loop.Cancel(pin);
+            throw;
+        }
+    }
+
+    /// <summary>Frees every kept prefix that is neither in use nor pinned.</summary>
+    /// <returns>Pages freed.</returns>
+    public int DropPrefixes() => _loop.DropPrefixes();
+
+    /// <summary>Completes when no request waits or runs. It does not keep new ones from coming.</summary>
+    /// <param name="cancellation">Ends the wait.</param>
+    public Task DrainAsync(CancellationToken cancellation = default) => _loop.DrainAsync(cancellation);
 
     /// <summary>Ends all requests and returns all memory.</summary>
     public void Dispose()
@@ -199,7 +264,7 @@ public sealed class Engine : IDisposable
                 if (!prefilled && (last || Array.Exists(group.Branches, b => b.Published > 0 || b.Finished)))
                 {
                     prefilled = true;
-                    yield return new PromptProcessed(group.Prompt.Length, group.PrefillTime);
+                    yield return new PromptProcessed(group.Prompt.Length, group.ReusedTokens, group.PrefillTime);
                 }
 
                 foreach (BranchReader text in texts)
@@ -223,6 +288,7 @@ public sealed class Engine : IDisposable
         int[] prompt = request.Prompt is { } text ? Tokenizer.Encode(text) : [.. request.PromptTokens!];
         RequestRejectedException.CheckRange("samples", request.Samples, 1, _options.MaxBranches);
         RequestRejectedException.CheckRange("max-tokens", request.MaxTokens, 1, ContextLength);
+        RequestRejectedException.CheckRange("top-logprobs", request.TopLogprobs, 0, Math.Min(MostTopLogprobs, Tokenizer.VocabularySize));
         if (prompt.Length == 0) throw new RequestRejectedException("prompt", "at least one token", "none");
         if ((long)prompt.Length + request.MaxTokens > ContextLength)
         {
@@ -270,44 +336,29 @@ public sealed class Engine : IDisposable
             "kv-tokens", $"at most {Pool.PageCount * KvStore.PageTokens} tokens of prompt and branches", $"{pages * KvStore.PageTokens}");
     }
 
+    private async Task RunAsync(SampleGroup group, CancellationToken cancellation)
+    {
+        Submit(group);
+        try
+        {
+            while (!group.Finished) await group.WaitAsync(cancellation).ConfigureAwait(false);
+        }
+        finally
+        {
+            Leave(group);
+        }
+
+        group.ThrowIfFailed();
+    }
+
     private void Submit(SampleGroup group)
     {
-        if (!_loop.TrySubmit(group)) throw new RequestRejectedException("queue", $"at most {_options.QueueCapacity} waiting requests", "a full queue");
+        if (!_loop.TrySubmit(group)) throw new QueueFullException(_options.QueueCapacity);
     }
 
     private void Leave(SampleGroup group)
     {
         if (group.Finished) return;
-        group.Cancel();
-        _loop.Wake();
-    }
-
-    /// <summary>A step's rows are spans: their elements are counted in an int.</summary>
-    private static void CheckBranches(ModelConfig model, EngineOptions options)
-    {
-        int widest = Math.Max(Math.Max(model.Vocabulary, model.FeedForward), model.Heads * model.HeadDim);
-        int most = int.MaxValue / widest - 64;
-        RequestRejectedException.CheckRange(nameof(EngineOptions.MaxBranches), options.MaxBranches, 1, Math.Max(1, most));
-        int widestRow = Math.Max(Math.Max(model.Width, model.FeedForward), model.Heads * model.HeadDim);
-        RequestRejectedException.CheckRange("MaxBranches + PrefillChunk", options.MaxBranches + options.PrefillChunk, 1, int.MaxValue / widestRow);
-    }
-
-    private static void CheckHeads(ModelConfig model, KvType type)
-    {
-        int multiple = type.HeadMultiple();
-        if (model.HeadDim % multiple != 0)
-            throw new RequestRejectedException($"keys and values as {type}", $"heads of a multiple of {multiple} elements", $"{model.HeadDim}");
-    }
-
-    private static int PagesToTake(ModelConfig model, EngineOptions options)
-    {
-        long tokens = options.KvTokens ?? DefaultKvTokens;
-        if (options.KvTokens is null)
-        {
-            long half = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
-            tokens = Math.Clamp(half / model.KvBytesPerToken(options.KvType), 256, tokens);
-        }
-
-        return Segment.PagesFor(checked((int)tokens));
+        _loop.Cancel(group);
     }
 }

@@ -27,8 +27,18 @@ public sealed record EngineOptions
     /// <summary>Tokens of all live prompts and branches whose keys and values there is room for; null: 32,768 or half the memory.</summary>
     public int? KvTokens { get; init; }
 
-    /// <summary>Prompt tokens processed in one step.</summary>
+    /// <summary>Bytes of all keys and values, instead of <see cref="KvTokens"/>.</summary>
+    public long? KvBytes { get; init; }
+
+    /// <summary>Tokens of one prompt processed in one step.</summary>
     public int PrefillChunk { get; init; } = 256;
+
+    /// <summary>Tokens of all requests in one step: a token of each branch first, the rest is prompts. Null: room for <see cref="MaxBranches"/>
+    /// and one <see cref="PrefillChunk"/>.</summary>
+    public int? StepTokens { get; init; }
+
+    /// <summary>Whether the keys and values of prompts stay after their requests, for others that begin alike, until the room is needed.</summary>
+    public bool KeepPrefixes { get; init; } = true;
 
     /// <summary>Branches that can be decoded in one step.</summary>
     public int MaxBranches { get; init; } = 256;
@@ -54,6 +64,10 @@ public sealed record EngineOptions
         RequestRejectedException.CheckRange(nameof(MaxBranches), MaxBranches, 1, 65_536);
         RequestRejectedException.CheckRange(nameof(QueueCapacity), QueueCapacity, 1, 1 << 20);
         if (ContextLength is int c) RequestRejectedException.CheckRange(nameof(ContextLength), c, 1, 1 << 24);
+        if (StepTokens is int s) RequestRejectedException.CheckRange(nameof(StepTokens), s, 1, 1 << 20);
+        if (KvBytes is long b) RequestRejectedException.CheckRange(nameof(KvBytes), b, 1, 1L << 46);
+        if (KvTokens is not null && KvBytes is not null)
+            throw new RequestRejectedException(nameof(KvBytes), $"{nameof(KvTokens)} or {nameof(KvBytes)}", "both");
         if (KvTokens is int t) RequestRejectedException.CheckRange(nameof(KvTokens), t, 1, 1 << 28);
     }
 }

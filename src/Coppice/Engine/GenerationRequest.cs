@@ -39,6 +39,15 @@ public sealed record GenerationRequest
     /// <summary>Whether to go on after the model's own end tokens.</summary>
     public bool IgnoreEnd { get; init; }
 
+    /// <summary>How many of the most likely tokens of each position are told, 0 to 20.</summary>
+    public int TopLogprobs { get; init; }
+
+    /// <summary>Whether a prefix of the prompt that the engine has may be used, and kept for others. The answer's bits are the same.</summary>
+    public bool ReusePrefix { get; init; } = true;
+
+    /// <summary>A name for logs; it changes nothing.</summary>
+    public string? RequestId { get; init; }
+
     /// <summary>How the finished continuations are ordered.</summary>
     public RankingOptions Ranking { get; init; } = new();
 }

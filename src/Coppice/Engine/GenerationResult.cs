@@ -1,3 +1,5 @@
+using Coppice.Sampling;
+
 namespace Coppice;
 
 /// <summary>One continuation.</summary>
@@ -23,7 +25,11 @@ public sealed record Choice(
     int Rank,
     double Score,
     string? Answer,
-    bool IsDuplicate);
+    bool IsDuplicate)
+{
+    /// <summary>For each token the most likely ones of its position under the model, best first; empty where none were asked for.</summary>
+    public IReadOnlyList<IReadOnlyList<TokenLogprob>> TopLogprobs { get; init; } = [];
+}
 
 /// <summary>How long a request took.</summary>
 /// <param name="Prefill">From its first step to the kept logits of the prompt.</param>
@@ -33,7 +39,7 @@ public sealed record Choice(
 /// <param name="DecodedTokens">Tokens sampled in those steps (the first of each branch costs no step).</param>
 public sealed record GenerationTimings(TimeSpan Prefill, TimeSpan Decode, int PromptTokens, int Steps, long DecodedTokens)
 {
-    /// <summary>Prompt tokens a second.</summary>
+    /// <summary>Prompt tokens a second, reused ones included.</summary>
     public double PrefillTokensPerSecond => Rate(PromptTokens, Prefill);
 
     /// <summary>Tokens of all branches a second of decoding.</summary>

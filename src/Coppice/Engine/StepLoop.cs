@@ -1,17 +1,16 @@
 // What happens in a step:
 //
-//   arrive   new requests join the queue; the oldest are admitted while the pool can promise all their pages
-//   batch    one row for each live branch of each group, and a chunk of one prompt that is not finished;
-//            rows lie in the order of the plan, so that every shared segment covers a contiguous range of rows
-//   forward  one pass of the decoder over all rows: logits of the branches' rows and of a prompt's last row
-//   fork     a prompt that is complete is sealed, N empty branches hang under it; its logits give N first tokens
-//   sample   one token a branch; a branch that ends returns its pages at once
-//   publish  readers are told
+//   schedule  requests come and go; the scheduler deals out pages and says which tokens the step computes: see Scheduler.cs
+//   batch     their rows in the order of the forest, so that every shared segment covers a contiguous range of rows
+//   forward   one pass of the decoder over all rows: logits of the branches' rows and of a prompt's last row
+//   fork      a prompt that is complete gives N branches their first tokens from its logits
+//   sample    one token a branch; a branch that ends returns its pages at once
+//   publish   readers are told
 //
-// One thread runs the loop; there is no other generate loop. A steady decode step allocates nothing on the managed heap.
+// One thread runs the loop; there is no other generate loop. All state is changed under _gate, which is free during the forward
+// pass: there other threads look, and drop what the step does not use. A steady decode step allocates nothing on the managed heap.
 using System.Runtime.ExceptionServices;
 using Coppice.Kernels;
-using Coppice.Kernels.Attention;
 using Coppice.Kernels.Elementwise;
 using Coppice.Kv;
 using Coppice.Model;
@@ -23,46 +22,37 @@ namespace Coppice;
 /// <summary>Runs the requests, all of them in the same steps.</summary>
 internal sealed class StepLoop : IDisposable
 {
-    private const int ScoringChunk = 32;
-    private const int MostDrawers = 8;
     private readonly Decoder _decoder;
     private readonly PagePool _pool;
-    private readonly AttentionPlan _plan = new();
-    private readonly StepRows _rows;
-    private readonly List<TokenSampler> _samplers = [];
-    private readonly List<(SampleGroup Group, Branch Branch)> _draws = [];
-    private readonly Action<int, int> _draw;
-    private readonly Action<SampleGroup> _planDraws, _advance;
-    private readonly WorkerTeam _team;
+    private readonly PrefixTree _tree;
+    private readonly Scheduler _scheduler;
+    private readonly StepBatch _batch;
+    private readonly StepSampler _sampler;
     private readonly KernelPath _path;
-    private readonly EngineOptions _options;
     private readonly ModelConfig _model;
+    private readonly EngineMeter _meter;
     private readonly HashSet<int> _endTokens;
-    private readonly int _tokens;
-    private readonly Queue<SampleGroup> _arrivals = new();
-    private readonly LinkedList<SampleGroup> _waiting = new();
-    private readonly List<SampleGroup> _active = [];
-    private readonly List<SampleGroup> _stepping = [];
+    private readonly StepCounters _counters = new();
+    private readonly List<TaskCompletionSource> _draining = [];
+    private readonly Lock _gate = new();
     private readonly SemaphoreSlim _wake = new(0);
     private readonly Thread _thread;
     private AlignedBuffer<float> _logits;
-    private SampleGroup? _prefilling;
-    private int _chunkRows;
-    private int _drawers;
+    private AlignedBuffer<float> _hidden = new(0);
     private int _warmSteps = int.MaxValue;
-    private int _queued;
-    private int _activeBranches;
     private bool _ended;
     private volatile bool _stop;
 
     public StepLoop(Decoder decoder, PagePool pool, ModelConfig model, Tokenizer tokenizer, KernelPath path, EngineOptions options)
     {
-        (_decoder, _team, _pool, _model, _path, _options) = (decoder, decoder.Team, pool, model, path, options);
+        (_decoder, _pool, _model, _path) = (decoder, pool, model, path);
+        _tree = new PrefixTree(pool, options.KeepPrefixes);
+        _scheduler = new Scheduler(pool, _tree, options, MakeRoom);
+        _batch = new StepBatch(model, options, decoder.MaxRows);
+        _sampler = new StepSampler(decoder.Team, model.Vocabulary, tokenizer.VocabularySize, options.Threads);
         _endTokens = [.. tokenizer.EndOfGenerationIds];
-        _tokens = tokenizer.VocabularySize;
-        _rows = new StepRows(decoder.MaxRows);
-        (_draw, _planDraws, _advance) = (Draw, PlanDraws, Advance);
-        _logits = new AlignedBuffer<float>((long)ScoringChunk * model.Vocabulary);
+        _logits = new AlignedBuffer<float>((long)Scheduler.ScoringRows * model.Vocabulary);
+        _meter = new EngineMeter(Statistics);
         _thread = new Thread(Run) { IsBackground = true, Name = "coppice step loop" };
         _thread.Start();
     }
@@ -72,6 +62,9 @@ internal sealed class StepLoop : IDisposable
 
     /// <summary>Managed bytes that the measured steps allocated.</summary>
     public long AllocatedBytes { get; private set; }
+
+    /// <summary>Called before each forward pass; what it throws is the step's failure. For tests.</summary>
+    public Action? BeforeForward { get; set; }
 
     /// <summary>Counts the managed bytes of decode steps from now on, after a few that are not counted.</summary>
     public void MeasureAllocations(int warmSteps)
@@ -83,33 +76,69 @@ internal sealed class StepLoop : IDisposable
 
     /// <summary>Queues a group; false where the queue is full.</summary>
     /// <exception cref="ObjectDisposedException">The loop has ended, or is about to.</exception>
+    /// <exception cref="RequestRejectedException">The group could not be served even alone.</exception>
     public bool TrySubmit(SampleGroup group)
     {
-        lock (_arrivals)
+        lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_stop, typeof(Engine));
-            if (_queued >= _options.QueueCapacity) return false;
-            _queued++;
-            _arrivals.Enqueue(group);
+            if (!_scheduler.TryAdd(group)) return false;
+            WakeInside();
+            return true;
         }
-
-        Wake();
-        return true;
     }
 
-    /// <summary>Makes the loop look at arrivals and cancellations now.</summary>
-    public void Wake()
+    /// <summary>Ends a group at the next step, for a reader that has gone.</summary>
+    public void Cancel(SampleGroup group)
     {
-        lock (_arrivals)
+        lock (_gate)
         {
-            if (!_ended && _wake.CurrentCount == 0) _wake.Release();
+            group.Cancel();
+            if (!_ended && group.TakePin() is { } leaf) _scheduler.Unpin(leaf, group.PagesNeeded);
+            WakeInside();
+        }
+    }
+
+    /// <summary>Frees the prefixes that nobody uses. Returns the pages freed.</summary>
+    public int DropPrefixes()
+    {
+        lock (_gate) return _ended ? 0 : _tree.Drop();
+    }
+
+    /// <summary>What there is and was, for any thread.</summary>
+    public EngineStatistics Statistics()
+    {
+        lock (_gate) return EngineReport.Statistics(_scheduler, _pool, _tree, _counters);
+    }
+
+    /// <summary>The prefix tree as it stands, parents before children.</summary>
+    public IReadOnlyList<PrefixNode> PrefixNodes()
+    {
+        lock (_gate) return EngineReport.PrefixNodes(_tree);
+    }
+
+    /// <summary>Throws where the page law is broken.</summary>
+    public void CheckPages()
+    {
+        lock (_gate) EngineReport.CheckPages(_scheduler, _pool, _tree);
+    }
+
+    /// <summary>Completes when nothing waits and nothing runs.</summary>
+    public Task DrainAsync(CancellationToken cancellation)
+    {
+        lock (_gate)
+        {
+            if (_ended || _scheduler.IsIdle) return Task.CompletedTask;
+            var idle = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            _draining.Add(idle);
+            return idle.Task.WaitAsync(cancellation);
         }
     }
 
     /// <summary>Ends all requests and the thread.</summary>
     public void Dispose()
     {
-        lock (_arrivals)
+        lock (_gate)
         {
             if (_stop) return;
             _stop = true; // from here on nothing arrives, so the loop's last look finds everything
@@ -117,286 +146,219 @@ internal sealed class StepLoop : IDisposable
         }
 
         _thread.Join();
-        lock (_arrivals) _ended = true;
+        _meter.Dispose();
         _logits.Dispose();
+        _hidden.Dispose();
         _wake.Dispose();
+    }
+
+    private void WakeInside()
+    {
+        if (!_ended && _wake.CurrentCount == 0) _wake.Release();
     }
 
     private void Run()
     {
         while (!_stop)
         {
-            Arrive();
-            if (_active.Count == 0)
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            if (!TrySchedule())
             {
                 _wake.Wait();
                 continue;
             }
 
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            bool decodes = _active.TrueForAll(static g => g.IsPrefilled);
+            bool decodes = !_scheduler.Work.Exists(static w => w.Branch is null);
             Step();
-            if (!decodes || _active.Count == 0 || --_warmSteps > 0) continue;
+            if (!decodes || _scheduler.Groups.Count == 0 || --_warmSteps > 0) continue;
             AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - before;
             MeasuredSteps++;
         }
 
-        Arrive();
-        var stopped = new ObjectDisposedException(nameof(Engine));
-        while (_active.Count > 0) End(_active[^1], stopped);
-        foreach (SampleGroup group in _waiting) group.End(_pool, stopped);
+        lock (_gate)
+        {
+            _scheduler.EndAll(new ObjectDisposedException(nameof(Engine)));
+            _ended = true;
+            TellIdle();
+        }
     }
 
-    private void Arrive()
+    /// <summary>Prepares the next step. False where there is nothing to do.</summary>
+    private bool TrySchedule()
     {
-        lock (_arrivals)
+        lock (_gate)
         {
-            while (_arrivals.TryDequeue(out SampleGroup? group)) _waiting.AddLast(group);
-        }
-
-        for (int i = _active.Count - 1; i >= 0; i--)
-            if (_active[i].Cancelled) End(_active[i], new OperationCanceledException());
-        bool admits = !_stop;
-        for (LinkedListNode<SampleGroup>? node = _waiting.First, next; node is not null; node = next)
-        {
-            next = node.Next;
-            SampleGroup group = node.Value;
-            if (group.Cancelled) group.End(_pool, new OperationCanceledException());
-            else if (!admits) continue;
-            else if (!TryAdmit(group))
+            _scheduler.EndCancelled();
+            while (!_scheduler.IsIdle)
             {
-                admits = group.Finished; // first come, first served: those behind it wait as well
-                if (!group.Finished) continue;
+                try
+                {
+                    _scheduler.Schedule();
+                    if (_scheduler.Work.Count == 0 && !_scheduler.IsIdle) throw new InvalidOperationException("no page was found for the oldest request");
+                    _batch.Build(_scheduler.Work);
+                    if (_scheduler.Work.Count > 0) return true;
+                }
+                catch (Exception e)
+                {
+                    Fail(e);
+                }
             }
 
-            _waiting.Remove(node);
-            lock (_arrivals) _queued--;
-        }
-    }
-
-    /// <summary>Makes room for a group. False where it has to wait, or, finished then, where the memory is not to be had.</summary>
-    private bool TryAdmit(SampleGroup group)
-    {
-        if (_activeBranches + group.Branches.Length > _options.MaxBranches) return false;
-        try
-        {
-            EnsureLogits(_activeBranches + group.Branches.Length + ScoringChunk);
-            EnsureSamplers(_activeBranches + group.Branches.Length);
-            if (!group.TryAdmit(_pool)) return false;
-        }
-        catch (OutOfMemoryException e)
-        {
-            group.End(_pool, e);
+            TellIdle();
             return false;
         }
-
-        _active.Add(group);
-        _activeBranches += group.Branches.Length;
-        return true;
     }
 
     private void Step()
     {
         try
         {
-            Batch();
+            BeforeForward?.Invoke();
+            Reserve(ref _hidden, _batch.Rows.HiddenCount * (long)_model.Width);
             _decoder.Attention.ResetCounters();
-            _decoder.Forward(_rows, _plan, _logits.Slice(0, checked(_rows.LogitCount * _model.Vocabulary)));
+            _decoder.Forward(
+                _batch.Rows, _batch.Plan, _logits.Slice(0, checked(_batch.Rows.LogitCount * _model.Vocabulary)),
+                _hidden.Slice(0, _batch.Rows.HiddenCount * _model.Width));
         }
         catch (Exception e)
         {
-            // What a failed pass wrote can't be told; the requests in it end, the others and the engine live.
-            foreach (SampleGroup group in _stepping) End(group, e);
+            lock (_gate) Fail(e);
             return;
         }
 
-        foreach (SampleGroup group in _stepping) Guarded(group, _planDraws);
-        _drawers = Math.Min(_samplers.Count, _draws.Count);
-        _team.Run(_drawers, _draw);
-        foreach (SampleGroup group in _stepping) Guarded(group, _advance);
-        _draws.Clear(); // ended groups are not kept
+        lock (_gate) Advance();
     }
 
-    /// <summary>What fails here is the group's own and ends no other.</summary>
-    private void Guarded(SampleGroup group, Action<SampleGroup> work)
+    /// <summary>What a failed pass wrote can't be told; the requests in it end, the others and the engine live.</summary>
+    private void Fail(Exception failure)
     {
-        if (group.Finished) return;
-        try
-        {
-            work(group);
-        }
-        catch (Exception e)
-        {
-            End(group, e);
-        }
+        _scheduler.Rewind();
+        foreach (StepWork work in _scheduler.Work) End(work.Group, failure);
+        if (_scheduler.Work.Count == 0 && _scheduler.Groups.Count > 0) End(_scheduler.Groups[0], failure);
+        _scheduler.Work.Clear();
     }
 
-    private void Batch()
+    /// <summary>Takes the requests past the step. What fails here is a request's own and ends no other.</summary>
+    private void Advance()
     {
-        _rows.Clear();
-        _plan.Clear();
-        _stepping.Clear();
-        _prefilling = null;
-        foreach (SampleGroup group in _active)
+        List<StepWork> work = _scheduler.Work;
+        _counters.Steps++;
+        _meter.CountStep(_batch.Rows.Count);
+        _batch.CountTraffic(work, _decoder.Attention, _counters);
+        foreach (StepWork w in work)
         {
-            if (!group.IsPrefilled && _prefilling is not null) continue;
-            _stepping.Add(group); // before its rows: a group that fails here is one that ends
-            if (group.IsPrefilled) AddBranches(group);
-            else _prefilling = group;
-        }
-
-        if (_prefilling is not null) AddPromptChunk(_prefilling);
-        _plan.Build(_options.Attention, _options.Threads, _model.KvHeads, _model.HeadsPerGroup);
-    }
-
-    private void AddBranches(SampleGroup group)
-    {
-        Segment context = group.Context!;
-        context.PlanIndex = _plan.AddSegment(-1, context.Start, context.Written, context.Pages, isPrivate: false);
-        foreach (Branch branch in group.Branches)
-        {
-            if (branch.Finished) continue;
-            Segment segment = branch.Segment!;
-            int position = segment.Start + segment.Written;
-            group.Append(segment, out int page, out int slot);
-            segment.PlanIndex = _plan.AddSegment(context.PlanIndex, segment.Start, segment.Written, segment.Pages, isPrivate: true);
-            _plan.AddRow(segment.PlanIndex, position);
-            branch.LogitIndex = _rows.Add(branch.LastToken, position, page, slot, wantsLogits: true);
-        }
-    }
-
-    private void AddPromptChunk(SampleGroup group)
-    {
-        Segment context = group.Context!;
-        int from = context.Written;
-        int chunk = group.Scores is null ? _options.PrefillChunk : Math.Min(ScoringChunk, _options.PrefillChunk);
-        int to = Math.Min(group.Prompt.Length, from + chunk);
-        _chunkRows = to - from;
-        for (int position = from; position < to; position++)
-        {
-            group.Append(context, out int page, out int slot);
-            bool wantsLogits = group.Scores is not null || position == group.Prompt.Length - 1;
-            _rows.Add(group.Prompt[position], position, page, slot, wantsLogits);
-        }
-
-        context.PlanIndex = _plan.AddSegment(-1, context.Start, context.Written, context.Pages, isPrivate: false);
-        for (int position = from; position < to; position++) _plan.AddRow(context.PlanIndex, position);
-    }
-
-    /// <summary>Which branches of a group get a token from this step. A prompt that is done is forked first.</summary>
-    private void PlanDraws(SampleGroup group)
-    {
-        if (ReferenceEquals(group, _prefilling))
-        {
-            if (group.Scores is not null) Score(group);
-            if (group.Context!.Written < group.Prompt.Length) return;
-            group.Fork(_pool);
-            foreach (Branch branch in group.Branches)
+            try
             {
-                branch.LogitIndex = _rows.LogitCount - 1;
-                _draws.Add((group, branch));
+                PlanDraws(w);
             }
+            catch (Exception e)
+            {
+                End(w.Group, e);
+            }
+        }
 
+        _sampler.Run(_logits);
+        foreach ((SampleGroup group, Branch branch) in _sampler.Draws)
+        {
+            try
+            {
+                Accept(group, branch);
+            }
+            catch (Exception e)
+            {
+                End(group, e);
+            }
+        }
+
+        _counters.GeneratedTokens += _sampler.Draws.Count;
+        _sampler.Draws.Clear(); // ended groups are not kept
+        foreach (StepWork w in work) Settle(w.Group);
+    }
+
+    /// <summary>Which branches get a token from this step. A prompt that is done is forked first.</summary>
+    private void PlanDraws(in StepWork work)
+    {
+        SampleGroup group = work.Group;
+        if (work.Branch is { } branch)
+        {
+            if (!work.Draws) return;
+            _sampler.Add(group, branch, branch.LogitIndex);
+            group.DecodedTokens++;
             return;
         }
 
-        CountStep(group);
-        foreach (Branch branch in group.Branches)
-        {
-            if (branch.Finished) continue;
-            _draws.Add((group, branch));
-            group.DecodedTokens++;
-        }
-    }
-
-    /// <summary>Draws every so many-th token, on any thread of the team.</summary>
-    private void Draw(int drawer, int worker)
-    {
-        for (int i = drawer; i < _draws.Count; i += _drawers) Draw(_draws[i].Group, _draws[i].Branch, _samplers[drawer]);
-    }
-
-    /// <summary>Draws one token: it depends on the branch's logits and state alone.</summary>
-    private void Draw(SampleGroup group, Branch branch, TokenSampler sampler)
-    {
-        branch.DrawFailure = null;
-        try
-        {
-            // A model's output can be wider than its vocabulary: what has no token is never drawn.
-            ReadOnlySpan<float> logits = _logits.Slice((long)branch.LogitIndex * _model.Vocabulary, _tokens);
-            int position = group.Prompt.Length + branch.Published;
-            branch.Drawn = sampler.Sample(
-                logits, new SamplerState(group.Request.Sampling, group.Seed, branch.Index, position, branch.History));
-        }
-        catch (Exception e)
-        {
-            branch.DrawFailure = e;
-        }
-    }
-
-    /// <summary>Takes a group past the step: its branches accept their tokens.</summary>
-    private void Advance(SampleGroup group)
-    {
-        if (group.IsPrefilled)
-        {
-            foreach (Branch branch in group.Branches)
-                if (!branch.Finished) Accept(group, branch);
-        }
-
-        group.ReleaseFinished();
-        if (group.IsPrefilled && Array.TrueForAll(group.Branches, static b => b.Finished)) End(group, null);
-        else group.Signal();
+        if (group.Scores is not null) Score(work);
+        for (int i = 0; i < group.StepHidden.Count; i++)
+            group.Pooled!.Add(_hidden.Slice((group.StepHidden.First + i) * (long)_model.Width, _model.Width));
+        if (!work.CompletesPrompt || group.IsForked || group.IsPin) return;
+        group.Fork();
+        if (group.Branches.Length > 0) _meter.CountFirstToken(group.TimeToFirstToken);
+        foreach (Branch forked in group.Branches) _sampler.Add(group, forked, group.StepLogit);
     }
 
     private void Accept(SampleGroup group, Branch branch)
     {
+        if (group.Finished) return;
         if (branch.DrawFailure is { } failure) ExceptionDispatchInfo.Throw(failure);
         SampledToken drawn = branch.Drawn;
         bool ends = (!group.Request.IgnoreEnd && _endTokens.Contains(drawn.Token)) || Array.IndexOf(group.StopTokens, drawn.Token) >= 0;
         branch.Accept(drawn.Token, (float)drawn.Logprob, ends);
+        group.IsChanged = true;
     }
 
-    /// <summary>The chunk's rows are the step's last ones, and each has logits.</summary>
-    private void Score(SampleGroup group)
+    /// <summary>Returns what ended branches held, ends a group that is done and tells its reader; once for all its work.</summary>
+    private void Settle(SampleGroup group)
     {
-        int first = group.Context!.Written - _chunkRows;
-        for (int i = 0; i < _chunkRows; i++)
+        if (group.Finished || !group.IsForked) return;
+        if (Array.TrueForAll(group.Branches, static b => b.Finished))
         {
-            int next = first + i + 1;
+            End(group, null);
+            return;
+        }
+
+        if (!group.IsChanged) return;
+        group.IsChanged = false;
+        _scheduler.StopFinished(group);
+        group.Signal();
+    }
+
+    /// <summary>Each row of the chunk has logits.</summary>
+    private void Score(in StepWork work)
+    {
+        SampleGroup group = work.Group;
+        for (int i = 0; i < work.Rows; i++)
+        {
+            int next = work.From + i + 1;
             if (next == group.Prompt.Length) break;
-            int logitIndex = _rows.LogitCount - _chunkRows + i;
-            ReadOnlySpan<float> logits = _logits.Slice((long)logitIndex * _model.Vocabulary, _model.Vocabulary);
+            ReadOnlySpan<float> logits = _logits.Slice((group.StepLogit + i) * (long)_model.Vocabulary, _model.Vocabulary);
             group.Scores![next - 1] = logits[group.Prompt[next]] - Softmax.LogSumExp(_path, logits);
         }
     }
 
-    private void CountStep(SampleGroup group)
-    {
-        group.Steps++;
-        group.ContextBytesRead += _decoder.Attention.BytesRead(group.Context!.PlanIndex);
-        foreach (Branch branch in group.Branches)
-            if (branch.Segment is { } segment && !branch.Finished) group.BranchBytesRead += _decoder.Attention.BytesRead(segment.PlanIndex);
-    }
-
     private void End(SampleGroup group, Exception? failure)
     {
-        if (!_active.Remove(group)) return;
-        _activeBranches -= group.Branches.Length;
-        group.End(_pool, failure);
+        if (group.Finished) return;
+        _scheduler.End(group, failure);
+        if (failure is null && group.Steps > 0) _meter.CountDecode(group.Timings.Decode / group.Steps);
     }
 
-    /// <summary>A sampler, 32 bytes a token of the vocabulary, for each thread that can have something to draw.</summary>
-    private void EnsureSamplers(int branches)
+    private void TellIdle()
     {
-        int wanted = Math.Min(Math.Min(_options.Threads, MostDrawers), Math.Max(1, branches));
-        while (_samplers.Count < wanted) _samplers.Add(new TokenSampler(_model.Vocabulary));
+        foreach (TaskCompletionSource idle in _draining) idle.SetResult();
+        _draining.Clear();
     }
 
-    private void EnsureLogits(int rows)
+    private void MakeRoom(int branches)
     {
-        long needed = rows * (long)_model.Vocabulary;
-        if (_logits.Length >= needed) return;
-        var larger = new AlignedBuffer<float>(needed);
-        _logits.Dispose();
-        _logits = larger;
+        _sampler.MakeRoom(branches);
+        Reserve(ref _logits, (branches + Scheduler.ScoringRows) * (long)_model.Vocabulary);
+    }
+
+    private static void Reserve(ref AlignedBuffer<float> buffer, long elements)
+    {
+        if (buffer.Length >= elements) return;
+        var larger = new AlignedBuffer<float>(elements);
+        buffer.Dispose();
+        buffer = larger;
     }
 }

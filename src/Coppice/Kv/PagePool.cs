@@ -1,8 +1,8 @@
 // Who owns which page. Invariants (the page law), with P = PageCount:
 //
 //   free + owned = P            a page is in the free list or owned by exactly one segment, never both, never neither
-//   owned = sum over live segments of ceil(Written' / 16)   (Written' counts tokens a page was taken for)
-//   reserved <= free            pages promised to admitted groups and not taken yet
+//   owned = sum over live segments of ceil(Written / 16)   live: of branches, of prompts, of the prefix tree
+//   reserved <= free            pages promised to the step that is being built; 0 between steps
 //
 // In Debug builds and in tests freed pages are filled with NaN, so that a read of one shows.
 using Coppice.Kernels.Attention;
@@ -82,6 +82,16 @@ internal sealed class PagePool
             _owner[page] = 0;
             if (_poison) _store.Poison(page);
             _free[_freeCount++] = page;
+        }
+    }
+
+    /// <summary>Passes pages on to another owner.</summary>
+    public void Move(ReadOnlySpan<int> pages, int from, int to)
+    {
+        foreach (int page in pages)
+        {
+            if (_owner[page] != from) throw new InvalidOperationException($"page {page} belongs to {_owner[page]}, not {from}");
+            _owner[page] = to;
         }
     }
 

@@ -70,7 +70,8 @@ public sealed class Decoder : IDisposable
     /// <param name="rows">The rows, in the plan's order.</param>
     /// <param name="plan">Who attends to what; built.</param>
     /// <param name="logits">[rows.LogitCount, vocabulary].</param>
-    public void Forward(StepRows rows, AttentionPlan plan, Span<float> logits)
+    /// <param name="hidden">[rows.HiddenCount, width]: the hidden states that are wanted, after the final norm.</param>
+    public void Forward(StepRows rows, AttentionPlan plan, Span<float> logits, Span<float> hidden = default)
     {
         ArgumentNullException.ThrowIfNull(rows);
         int count = rows.Count, last = _config.Layers - 1;
@@ -80,13 +81,17 @@ public sealed class Decoder : IDisposable
         {
             LayerWeights w = _weights.Layers[layer];
             AttentionBlock(w, layer, rows, plan, ref count);
-            if (count == 0) return; // the last layer's keys and values are written, and nobody wants logits
+            if (count == 0) return; // the last layer's keys and values are written, and nobody wants more
             FeedForwardBlock(w, count);
         }
 
         Span<float> x = Slice(_x, count, _config.Width), h = Slice(_h, count, _config.Width);
         Normalize(_weights.OutputNorm, x, h);
-        Multiply(h, count, _config.Width, _weights.Output, logits);
+        Take(rows.HiddenOutputs, h, hidden);
+        count = rows.LogitCount;
+        if (count == 0) return;
+        Keep(rows.LogitOutputs, h, _config.Width);
+        Multiply(h[..(count * _config.Width)], count, _config.Width, _weights.Output, logits);
         if (_config.LogitSoftCap > 0) Activations.SoftCap(_path, logits, _config.LogitSoftCap, logits, _team);
     }
 
@@ -126,7 +131,7 @@ public sealed class Decoder : IDisposable
         _localRotary!.EnsurePositions(positions);
     }
 
-    /// <summary>x += Wo attention(...). In the last layer only the rows that want logits go on: count becomes their number.</summary>
+    /// <summary>x += Wo attention(...). In the last layer only the rows that are wanted go on: count becomes their number.</summary>
     private void AttentionBlock(LayerWeights w, int layer, StepRows rows, AttentionPlan plan, ref int count)
     {
         ModelConfig c = _config;
@@ -153,7 +158,7 @@ public sealed class Decoder : IDisposable
             _kv.Write(_path, layer, rows.Pages[row], rows.Slots[row], k.Slice(row * keyWidth, keyWidth), v.Slice(row * keyWidth, keyWidth));
 
         Span<float> a = Slice(_a, count, queryWidth);
-        if (layer == c.Layers - 1 && rows.LogitCount == 0)
+        if (layer == c.Layers - 1 && rows.OutputCount == 0)
         {
             count = 0;
             return;
@@ -162,9 +167,9 @@ public sealed class Decoder : IDisposable
         _attention.Attend(plan, layer, q, a, new AttentionOptions { Scale = c.AttentionScale, SoftCap = c.AttentionSoftCap, Window = c.Windows[layer] });
         if (layer == c.Layers - 1)
         {
-            Keep(rows.LogitRows, a, queryWidth);
-            Keep(rows.LogitRows, x, c.Width);
-            count = rows.LogitCount;
+            Keep(rows.OutputRows, a, queryWidth);
+            Keep(rows.OutputRows, x, c.Width);
+            count = rows.OutputCount;
         }
 
         h = Slice(_h, count, c.Width);
@@ -218,10 +223,18 @@ public sealed class Decoder : IDisposable
         if (linear.Bias is not null) Arithmetic.AddBias(_path, y, linear.Bias, y);
     }
 
+    /// <summary>Copies the named rows out.</summary>
+    private void Take(ReadOnlySpan<int> rows, ReadOnlySpan<float> values, Span<float> to)
+    {
+        int width = _config.Width;
+        for (int i = 0; i < rows.Length; i++) values.Slice(rows[i] * width, width).CopyTo(to.Slice(i * width, width));
+    }
+
     /// <summary>Moves the named rows to the front.</summary>
     private static void Keep(ReadOnlySpan<int> rows, Span<float> values, int width)
     {
-        for (int i = 0; i < rows.Length; i++) values.Slice(rows[i] * width, width).CopyTo(values.Slice(i * width, width));
+        for (int i = 0; i < rows.Length; i++)
+            if (rows[i] != i) values.Slice(rows[i] * width, width).CopyTo(values.Slice(i * width, width));
     }
 
     private static Span<float> Slice(AlignedBuffer<float> buffer, int rows, int width) => buffer.Slice(0, rows * width);

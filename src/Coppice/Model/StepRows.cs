@@ -5,7 +5,7 @@ namespace Coppice.Model;
 /// </summary>
 public sealed class StepRows
 {
-    private int[] _logitRows;
+    private readonly int[] _outputRows, _logitOutputs, _hiddenOutputs;
 
     /// <summary>Makes room.</summary>
     /// <param name="capacity">Rows a step can have.</param>
@@ -16,7 +16,7 @@ public sealed class StepRows
         Positions = new int[capacity];
         Pages = new int[capacity];
         Slots = new int[capacity];
-        _logitRows = new int[capacity];
+        (_outputRows, _logitOutputs, _hiddenOutputs) = (new int[capacity], new int[capacity], new int[capacity]);
     }
 
     /// <summary>Rows there is room for.</summary>
@@ -37,14 +37,26 @@ public sealed class StepRows
     /// <summary>Place in that page [<see cref="Count"/>].</summary>
     public int[] Slots { get; }
 
-    /// <summary>Rows whose logits are wanted, ascending.</summary>
-    public ReadOnlySpan<int> LogitRows => _logitRows.AsSpan(0, LogitCount);
+    /// <summary>Rows that are wanted beyond the last layer's keys and values, ascending.</summary>
+    public ReadOnlySpan<int> OutputRows => _outputRows.AsSpan(0, OutputCount);
+
+    /// <summary>How many such rows there are.</summary>
+    public int OutputCount { get; private set; }
+
+    /// <summary>Which of the <see cref="OutputRows"/> want logits, ascending.</summary>
+    public ReadOnlySpan<int> LogitOutputs => _logitOutputs.AsSpan(0, LogitCount);
 
     /// <summary>How many logits are wanted.</summary>
     public int LogitCount { get; private set; }
 
+    /// <summary>Which of the <see cref="OutputRows"/> want their final hidden state, ascending.</summary>
+    public ReadOnlySpan<int> HiddenOutputs => _hiddenOutputs.AsSpan(0, HiddenCount);
+
+    /// <summary>How many hidden states are wanted.</summary>
+    public int HiddenCount { get; private set; }
+
     /// <summary>Empties the step.</summary>
-    public void Clear() => Count = LogitCount = 0;
+    public void Clear() => Count = OutputCount = LogitCount = HiddenCount = 0;
 
     /// <summary>Adds a row.</summary>
     /// <param name="token">Token id.</param>
@@ -52,16 +64,21 @@ public sealed class StepRows
     /// <param name="page">KV page.</param>
     /// <param name="slot">Place in the page.</param>
     /// <param name="wantsLogits">Whether its logits are needed.</param>
+    /// <param name="wantsHidden">Whether its final hidden state is needed.</param>
     /// <returns>The index of its logits, or -1.</returns>
-    public int Add(int token, int position, int page, int slot, bool wantsLogits)
+    public int Add(int token, int position, int page, int slot, bool wantsLogits, bool wantsHidden = false)
     {
         int row = Count++;
         Tokens[row] = token;
         Positions[row] = position;
         Pages[row] = page;
         Slots[row] = slot;
+        if (!wantsLogits && !wantsHidden) return -1;
+        int output = OutputCount++;
+        _outputRows[output] = row;
+        if (wantsHidden) _hiddenOutputs[HiddenCount++] = output;
         if (!wantsLogits) return -1;
-        _logitRows[LogitCount] = row;
+        _logitOutputs[LogitCount] = output;
         return LogitCount++;
     }
 }

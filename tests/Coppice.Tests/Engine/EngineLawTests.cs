@@ -34,6 +34,17 @@ public sealed class EngineLawTests
     private static string Bits(GenerationResult result) => string.Join('\n', result.Choices.OrderBy(c => c.Index)
         .Select(c => $"{c.Index}: {string.Join(' ', c.TokenIds)} | {string.Join(' ', c.Logprobs.Select(l => BitConverter.SingleToInt32Bits(l)))}"));
 
+    /// <summary>All pages are free or in the tree, and free once the tree is dropped.</summary>
+    private static void AssertNothingIsHeld(Engine engine)
+    {
+        engine.CheckPages();
+        EngineStatistics now = engine.Statistics;
+        Assert.Equal((0, 0, 0, 0), (now.QueuedRequests, now.ActiveRequests, now.PagesPrivate, now.PagesShared));
+        Assert.Equal(now.PagesCached, engine.DropPrefixes());
+        Assert.Equal(engine.Pool.PageCount, engine.Pool.FreePages);
+        Assert.Equal(0, engine.Pool.ReservedPages);
+    }
+
     [Theory]
     [MemberData(nameof(Paths))]
     public async Task Branches_give_the_same_bits_as_fewer_branches_do(KernelPath path, KvType kv)
@@ -93,7 +104,7 @@ public sealed class EngineLawTests
         foreach (string prompt in prompts) alone.Add(Bits(await engine.GenerateAsync(Request(4, 50, prompt))));
         GenerationResult[] together = await Task.WhenAll(prompts.Select(p => engine.GenerateAsync(Request(4, 50, p))));
         Assert.Equal(alone, together.Select(Bits));
-        Assert.Equal(engine.Pool.PageCount, engine.Pool.FreePages);
+        AssertNothingIsHeld(engine);
     }
 
     [Theory]
@@ -162,8 +173,7 @@ public sealed class EngineLawTests
         }
 
         await engine.GenerateAsync(Request(1, 2)); // the loop has seen all cancellations once this one is through
-        Assert.Equal(engine.Pool.PageCount, engine.Pool.FreePages);
-        Assert.Equal(0, engine.Pool.ReservedPages);
+        AssertNothingIsHeld(engine);
     }
 
     [Fact]
@@ -173,8 +183,7 @@ public sealed class EngineLawTests
         await foreach (GenerationEvent happened in engine.StreamAsync(Request(5, 300)))
             if (happened is TokenGenerated) break;
         await engine.GenerateAsync(Request(1, 2));
-        Assert.Equal(engine.Pool.PageCount, engine.Pool.FreePages);
-        Assert.Equal(0, engine.Pool.ReservedPages);
+        AssertNothingIsHeld(engine);
     }
 
     [Fact]
@@ -248,8 +257,7 @@ public sealed class EngineLawTests
         for (int i = 0; i < 5; i++) await Assert.ThrowsAsync<InvalidOperationException>(() => engine.GenerateAsync(impossible));
         Assert.Equal(alone, Bits(await healthy));
         await engine.GenerateAsync(Request(1, 2));
-        Assert.Equal(engine.Pool.PageCount, engine.Pool.FreePages);
-        Assert.Equal(0, engine.Pool.ReservedPages);
+        AssertNothingIsHeld(engine);
     }
 
     [Fact]
@@ -266,8 +274,7 @@ public sealed class EngineLawTests
 
         Assert.Equal(2, runs.Count);
         Assert.Equal(runs[0], runs[1]);
-        Assert.Equal(engine.Pool.PageCount, engine.Pool.FreePages);
-        Assert.Equal(0, engine.Pool.ReservedPages);
+        AssertNothingIsHeld(engine);
     }
 
     [Fact]
