@@ -37,6 +37,8 @@ internal static class Report
         Learned any = all[0];
         text.AppendLine("## One network for three tasks, or one for each").AppendLine();
         text.AppendLine($"The fast variant on synthetic streets at {any.Width}x{any.Height}: {any.Steps} updates with batches of {any.Batch} from {any.Scenes} streets, measured on {any.HeldOut} others. Mean over the seeds, and the range. mAP at an overlap of 0.5; distance error over found objects that are true.").AppendLine();
+        text.AppendLine("Small images (the first detection level has few cells) and short trainings, so that all of them fit into an hour of one busy core: mAP is low, and what counts is one row against another.").AppendLine();
+        text.AppendLine($"`Coppice.PerceptionBench learn DIR --size {any.Width}x{any.Height} --steps {any.Steps} --batch {any.Batch} --scenes {any.Scenes} --held {any.HeldOut} --seeds {all.Max(l => l.Seed)}`, then `report DIR docs/perception.md`.").AppendLine();
         text.AppendLine("| network | seeds | mAP % | distance error % | mIoU % | training, minutes |");
         text.AppendLine("|---|---|---|---|---|---|");
         foreach ((string name, _) in LearnedTasks.All)
