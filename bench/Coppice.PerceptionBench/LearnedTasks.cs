@@ -45,12 +45,31 @@ internal static class LearnedTasks
         return 0;
     }
 
+    /// <summary>Measures the weights of trainings once more.</summary>
+    public static int Measure(string folder, Options options)
+    {
+        foreach (string result in Directory.GetFiles(folder, "*.learned*.json").Order(StringComparer.Ordinal))
+        {
+            Learned before = Results.Read<Learned>(folder, Path.GetFileName(result))[0];
+            bool heart = before.HeldOut == before.Scenes;
+            var scenes = new SyntheticStreets(SyntheticStreets.SeedOf(heart ? "train" : "val"), before.HeldOut, before.Width, before.Height);
+            string path = Path.Combine(folder, Path.GetFileName(result).Split(".learned")[0] + ".safetensors");
+            Results.Write(result, before with
+            {
+                Running = Percent(Score(path, scenes, NormalizationMode.Running, options.Threads)),
+                OfImage = Percent(Score(path, scenes, NormalizationMode.Batch, options.Threads)),
+            });
+        }
+
+        return 0;
+    }
+
     public static int Overfit(string folder, Options options, CancellationToken stop)
     {
         (int width, int height) = options.Size(256, 128);
         var scenes = new SyntheticStreets(SyntheticStreets.SeedOf("train"), 8, width, height);
         PerceptionRecipe recipe = Recipe("overfit", 1, width, height, options.Number("steps", 800), 8);
-        recipe.Stages[0].MinScale = recipe.Stages[0].MaxScale = 1;
+        recipe.MirrorOnly = false;
         PerceptionConfig config = Config(PerceptionVariant.Fast, PerceptionTasks.All, width, height, scenes.ObjectClasses, scenes.LabelClasses);
         string path = Path.Combine(folder, "overfit.safetensors");
         using var learning = new MultiTaskTraining(recipe, config, scenes, scenes, path, options.Threads);
@@ -78,7 +97,8 @@ internal static class LearnedTasks
         Seed = seed,
         Width = width,
         Height = height,
-        Stages = [new() { Steps = steps, Batch = batch, Width = width, Height = height, MinScale = 0.8, MaxScale = 1.25 }],
+        Stages = [new() { Steps = steps, Batch = batch, Width = width, Height = height, MinScale = 1, MaxScale = 1 }],
+        MirrorOnly = true,
         LearningRate = 3e-3f,
         WarmupSteps = Math.Min(100, steps / 10),
         AverageDecay = 0.99f,
@@ -103,7 +123,7 @@ internal static class LearnedTasks
         (PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, _) = PerceptionWeights.Load(path);
         using var answers = new SceneAnswers(config, new GraphRunOptions { Threads = threads, Spin = false }, mode);
         answers.Load(weights);
-        return SceneScore.Of(answers, config, scenes);
+        return SceneScore.Of(answers, config, new KeptScenes(scenes, config));
     }
 
     private static Measured Percent(SceneScore score) => new(

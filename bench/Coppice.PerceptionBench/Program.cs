@@ -1,10 +1,12 @@
 // What the networks that see streets learn and cost, on synthetic streets.
 //   Coppice.PerceptionBench learn DIR [--steps N] [--seeds N] [--scenes N] [--held N] [--batch N] [--size WxH] [--threads N]
 //       trains the fast variant for all tasks, for boxes with distances and for pixels, each with every seed; what is in DIR is not done again
+//   Coppice.PerceptionBench measure DIR [--threads N]
+//       measures the weights of DIR once more
 //   Coppice.PerceptionBench overfit DIR [--steps N] [--size WxH] [--threads N]
 //       learns eight streets by heart
 //   Coppice.PerceptionBench cost DIR [--size WxH] [--frames N] [--threads N] [--variants fast,resnet18,resnet50]
-//       milliseconds and memory of each variant for each set of tasks, each in a process of its own
+//       processor time and memory of each variant for each set of tasks, each in a process of its own
 //   Coppice.PerceptionBench report DIR FILE
 //       writes what is in DIR into a page of Markdown, between its two marks
 using System.Globalization;
@@ -13,7 +15,7 @@ using Coppice.PerceptionBench;
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args.Length < 2)
 {
-    Console.Error.WriteLine("learn DIR | overfit DIR | cost DIR | report DIR FILE; the head of Program.cs has the options");
+    Console.Error.WriteLine("learn DIR | measure DIR | overfit DIR | cost DIR | report DIR FILE; the head of Program.cs has the options");
     return 2;
 }
 
@@ -29,6 +31,8 @@ switch (args[0])
 {
     case "learn":
         return LearnedTasks.Run(args[1], options, stop.Token);
+    case "measure":
+        return LearnedTasks.Measure(args[1], options);
     case "overfit":
         return LearnedTasks.Overfit(args[1], options, stop.Token);
     case "cost":
@@ -38,6 +42,6 @@ switch (args[0])
     case "report" when args.Length > 2:
         return Report.Write(args[1], args[2]);
     default:
-        Console.Error.WriteLine($"'{args[0]}' is not one of learn, overfit, cost, report");
+        Console.Error.WriteLine($"'{args[0]}' is not one of learn, measure, overfit, cost, report");
         return 2;
 }

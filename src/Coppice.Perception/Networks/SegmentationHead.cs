@@ -5,7 +5,8 @@ namespace Coppice.Perception.Networks;
 /// <summary>
 /// A class for each pixel, by pyramid pooling (arXiv 1803.03778): res3 and res4, from which no gradient goes back, res5 and three poolings
 /// of it are brought to res3's size and read by one 3x3 convolution; a transposed convolution doubles the result. There is no activation
-/// in it, no convolution has a bias, and normalizations have no scale. Parameters:
+/// in it, no convolution has a bias, and normalizations have no scale. At inference the maps are not brought together (3,328 channels at
+/// 1024x512): see <see cref="ScoreApart"/>. Parameters:
 /// <c>{res3, res4}.{reduce, reduce_bn, conv, conv_bn}</c>, <c>res5_bn</c>, <c>poolK.{conv, bn}</c>, <c>score</c>, <c>score_bn</c>, <c>up</c>.
 /// </summary>
 internal static class SegmentationHead
@@ -31,10 +32,57 @@ internal static class SegmentationHead
             maps.Add(layers.Normalize(layers.Conv(Pool(top, s_pools[p]), "conv", widths.SegmentationPools[p], 1), "bn", scaled: false));
         }
 
-        Value pyramid = Operators.Concat([.. maps.Select(m => Sized(m, size))], 1, "pyramid");
-        Value score = layers.Normalize(layers.Conv(pyramid, "score", labelClasses, 3), "score_bn", scaled: false);
+        Value score = layers.Mode == NormalizationMode.Running
+            ? ScoreApart(layers, maps, size, labelClasses)
+            : layers.Conv(Operators.Concat([.. maps.Select(m => Sized(m, size))], 1, "pyramid"), "score", labelClasses, 3);
+        score = layers.Normalize(score, "score_bn", scaled: false);
         Value weight = layers.Graph.Parameter("up.weight", new(labelClasses, labelClasses, 4, 4));
         return score.ConvTranspose(weight, null, new Window { Stride = 2, Padding = 1 }, name: "labels");
+    }
+
+    /// <summary>
+    /// The 3x3 convolution of all maps brought to one size, the same sum in another order. Enlarging and adding channels up can change
+    /// places: each small map is added up for each of the kernel's nine elements and each class (a 1x1 convolution at its own size), those 9
+    /// times classes are enlarged instead of hundreds of channels, and one convolution with stored ones and zeros shifts them into place.
+    /// At 1024x512 that is 0.8 instead of 4.7 billion multiply-adds and a fifth of the memory.
+    /// </summary>
+    private static Value ScoreApart(NetworkLayers layers, IReadOnlyList<Value> maps, Extent size, int labelClasses)
+    {
+        Value weight = layers.Graph.Parameter("score.weight", new(labelClasses, maps.Sum(m => m.Shape[1]), 3, 3));
+        Value? whole = null, elements = null;
+        int first = 0;
+        foreach (Value map in maps)
+        {
+            int channels = map.Shape[1];
+            Value part = weight.Slice(1, first, first + channels);
+            first += channels;
+            if (size == new Extent(map.Shape[2], map.Shape[3]))
+            {
+                Value direct = map.Conv(part, null, new Window { Padding = 1 });
+                whole = whole is null ? direct : whole + direct;
+                continue;
+            }
+
+            Value each = map.Conv(part.Transpose([2, 3, 0, 1]).Reshape(new(9 * labelClasses, channels, 1, 1)));
+            Value enlarged = Sized(each, size);
+            elements = elements is null ? enlarged : elements + enlarged;
+        }
+
+        if (elements is null) return whole!;
+        Value shifted = elements.Conv(Shift(layers.Graph, labelClasses), null, new Window { Padding = 1 });
+        return whole is null ? shifted : whole + shifted;
+    }
+
+    /// <summary>[classes, 9 * classes, 3, 3]: takes for each element of the kernel its channel of the class, from where the element lies.</summary>
+    private static Value Shift(Graph graph, int classes)
+    {
+        var ones = new float[classes * 9 * classes * 9];
+        for (int c = 0; c < classes; c++)
+        {
+            for (int element = 0; element < 9; element++) ones[(((c * 9 * classes) + (element * classes) + c) * 9) + element] = 1;
+        }
+
+        return graph.Constant(TensorData.Of<float>(new(classes, 9 * classes, 3, 3), ones));
     }
 
     private static Value Refine(NetworkLayers layers, Value x, string name, int width)

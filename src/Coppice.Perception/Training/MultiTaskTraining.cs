@@ -99,7 +99,7 @@ public sealed class MultiTaskTraining : IDisposable
         var graph = new MultiTaskGraph(_config, stage.Batch, _recipe.Loss);
         IReadOnlyDictionary<string, TensorData> first = PerceptionWeights.Initial(graph.Graph.Parameters, (ulong)_recipe.Seed);
         using var trainer = new Trainer(graph.Graph, graph.Loss.Total, first, Options());
-        var batches = new SceneBatches(_scenes, _config, graph, _recipe.Seed, SceneChanges.Of(stage, _recipe, _config));
+        var batches = new SceneBatches(_scenes, _config, graph, _recipe.Seed, SceneChanges.Of(stage, _recipe));
         var run = new TrainingRun(trainer, new TrainingRunOptions
         {
             Steps = end,

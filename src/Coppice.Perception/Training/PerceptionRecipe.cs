@@ -57,6 +57,10 @@ public sealed record PerceptionRecipe
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public LossOptions? Loss { get; set; }
 
+    /// <summary>Whether scenes of several tasks are mirrored and changed in no other way.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool MirrorOnly { get; set; }
+
     /// <summary>All updates.</summary>
     [JsonIgnore]
     public long Steps => Stages.Sum(s => (long)s.Steps);

@@ -38,7 +38,7 @@ public sealed class SceneBatchesTests
     public void A_batch_depends_on_its_step_alone()
     {
         (BlockScenes scenes, MultiTaskGraph graph, PerceptionConfig config) = Case();
-        SceneAugmentation change = SceneChanges.Of(new PerceptionStage { Width = Width, Height = Height }, new PerceptionRecipe(), config);
+        SceneAugmentation change = SceneChanges.Of(new PerceptionStage { Width = Width, Height = Height }, new PerceptionRecipe());
         SceneBatches one = new(scenes, config, graph, 1, change), other = new(scenes, config, graph, 1, change);
         for (long step = 0; step < 5; step++) one.Make(step);
         SceneBatch late = one.Make(7), early = other.Make(7);
