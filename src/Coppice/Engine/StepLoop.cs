@@ -58,6 +58,7 @@ internal sealed class StepLoop : IDisposable
     public StepLoop(Decoder decoder, PagePool pool, ModelConfig model, Tokenizer tokenizer, KernelPath path, EngineOptions options)
     {
         (_decoder, _team, _pool, _model, _path, _options) = (decoder, decoder.Team, pool, model, path, options);
+        Attention = options.Attention;
         _endTokens = [.. tokenizer.EndOfGenerationIds];
         _tokens = tokenizer.VocabularySize;
         _rows = new StepRows(decoder.MaxRows);
@@ -66,6 +67,9 @@ internal sealed class StepLoop : IDisposable
         _thread = new Thread(Run) { IsBackground = true, Name = "coppice step loop" };
         _thread.Start();
     }
+
+    /// <summary>How the steps from now on read shared contexts.</summary>
+    public AttentionMode Attention { get; set; }
 
     /// <summary>Decode steps measured.</summary>
     public int MeasuredSteps { get; private set; }
@@ -246,7 +250,7 @@ internal sealed class StepLoop : IDisposable
         }
 
         if (_prefilling is not null) AddPromptChunk(_prefilling);
-        _plan.Build(_options.Attention, _options.Threads, _model.KvHeads, _model.HeadsPerGroup);
+        _plan.Build(Attention, _options.Threads, _model.KvHeads, _model.HeadsPerGroup);
     }
 
     private void AddBranches(SampleGroup group)
