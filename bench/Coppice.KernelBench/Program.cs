@@ -2,6 +2,8 @@
 //   Coppice.KernelBench [type,type,...] [rows,rows,...] [threads] [path]
 //   Coppice.KernelBench attention [f16,f32,...] [1,32,r32,prefill,...] [tokens,...] [threads] [path] [heads/kvHeads x headDim]
 // where r32 is 32 rows that each read the context themselves.
+//   Coppice.KernelBench team [threads] [busy,busy,...]
+// times loops of the worker team beside so many threads that never rest.
 // Few rows are held against the rate at which memory can be read, many rows against integer or float arithmetic in registers, both
 // measured before each type.
 using System.Globalization;
@@ -14,6 +16,12 @@ const int Inputs = 8192;
 if (args is ["attention", ..])
 {
     AttentionBench.Run(args[1..]);
+    return;
+}
+
+if (args is ["team", ..])
+{
+    TeamBench.Run(args[1..]);
     return;
 }
 

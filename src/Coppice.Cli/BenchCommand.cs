@@ -54,30 +54,26 @@ internal static class BenchCommand
         return command;
     }
 
-    /// <summary>The rows of one mode after those of the other, so that only one engine is in memory.</summary>
     private static async Task MeasureAsync(
         ModelSource source, BenchPlan plan, EngineOptions options, List<BenchRow> rows, TextWriter? table, TextWriter error, CancellationToken cancel)
     {
         IAnsiConsole? console = EngineLoading.Terminal(error);
         table?.WriteLine("prompt  samples  tokens   attention  prefill t/s     ms/step  decode t/s  KV read/step  by formula  peak memory");
-        foreach (AttentionMode mode in plan.Modes)
+        using Engine engine = await EngineLoading.LoadAsync(source, options, error, cancel);
+        source.Opened();
+        var runner = new BenchRunner(engine, plan, options.KvType);
+        await Shown(console, "warming up", async () =>
         {
-            using Engine engine = await EngineLoading.LoadAsync(source, options with { Attention = mode }, error, cancel);
-            if (mode == plan.Modes[^1]) source.Opened();
-            var runner = new BenchRunner(engine, plan, mode, options.KvType);
-            await Shown(console, "warming up", async () =>
+            await runner.WarmUpAsync(cancel);
+            return 0;
+        });
+        foreach (int promptTokens in plan.PromptTokens)
+        {
+            foreach (int samples in plan.Samples)
             {
-                await runner.WarmUpAsync(cancel);
-                return 0;
-            });
-            foreach (int promptTokens in plan.PromptTokens)
-            {
-                foreach (int samples in plan.Samples)
-                {
-                    string what = $"row {rows.Count + 1} of {plan.Rows}: {Spelling.Of(mode)}, prompt {promptTokens}, samples {samples}";
-                    rows.Add(await Shown(console, what, () => runner.MeasureAsync(promptTokens, samples, cancel)));
-                    table?.WriteLine(Line(rows[^1]));
-                }
+                string what = $"row {rows.Count + 1} of {plan.Rows}: prompt {promptTokens}, samples {samples}";
+                rows.AddRange(await Shown(console, what, () => runner.MeasureAsync(promptTokens, samples, cancel)));
+                foreach (BenchRow row in rows.TakeLast(plan.Modes.Length)) table?.WriteLine(Line(row));
             }
         }
     }

@@ -13,7 +13,7 @@ using Coppice.Sampling;
 namespace Coppice.Cli;
 
 /// <summary>Measures rows on one engine.</summary>
-internal sealed class BenchRunner(Engine engine, BenchPlan plan, AttentionMode mode, KvType kv)
+internal sealed class BenchRunner(Engine engine, BenchPlan plan, KvType kv)
 {
     private const int DefaultRepeats = 3;
     private const int WarmupPromptTokens = 128;
@@ -26,23 +26,32 @@ internal sealed class BenchRunner(Engine engine, BenchPlan plan, AttentionMode m
             await engine.GenerateAsync(Request(Math.Min(WarmupPromptTokens, plan.PromptTokens.Min()), plan.Samples[0]), cancel);
     }
 
-    /// <summary>Measures one row.</summary>
+    /// <summary>Measures one row of each mode, a run of each in turn: what else the machine does then falls on all of them.</summary>
     /// <param name="promptTokens">Length of the prompt.</param>
     /// <param name="samples">Number of samples.</param>
     /// <param name="cancel">Ends it without a result.</param>
-    public async Task<BenchRow> MeasureAsync(int promptTokens, int samples, CancellationToken cancel)
+    public async Task<IReadOnlyList<BenchRow>> MeasureAsync(int promptTokens, int samples, CancellationToken cancel)
     {
         GenerationRequest request = Request(promptTokens, samples);
-        var results = new List<GenerationResult>();
+        List<GenerationResult>[] results = [.. plan.Modes.Select(_ => new List<GenerationResult>())];
         long started = Stopwatch.GetTimestamp();
         do
         {
-            results.Add(await engine.GenerateAsync(request, cancel));
+            for (int i = 0; i < results.Length; i++)
+            {
+                engine.Attention = plan.Modes[i];
+                results[i].Add(await engine.GenerateAsync(request, cancel));
+            }
         }
         while (plan.Repeats is int repeats
-            ? results.Count < repeats
-            : results.Count < DefaultRepeats && Stopwatch.GetElapsedTime(started) < RowTime);
+            ? results[0].Count < repeats
+            : results[0].Count < DefaultRepeats && Stopwatch.GetElapsedTime(started) < RowTime * results.Length);
 
+        return [.. results.Select((runs, i) => Row(plan.Modes[i], promptTokens, samples, runs))];
+    }
+
+    private BenchRow Row(AttentionMode mode, int promptTokens, int samples, List<GenerationResult> results)
+    {
         AttentionTraffic traffic = results[0].Traffic;
         double stepMs = Median(results.Select(result => result.Timings.Decode.TotalMilliseconds)) / traffic.Steps;
         return new BenchRow(

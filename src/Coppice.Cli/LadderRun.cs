@@ -29,7 +29,7 @@ internal sealed class LadderRun : IDisposable
     public LadderRun(LadderModel model, Engine engine, LadderPlan plan, KvType kv, CancellationToken cancel)
     {
         (_model, _plan) = (model, plan);
-        _runner = new BenchRunner(engine, plan.Runs, AttentionMode.Bifurcated, kv);
+        _runner = new BenchRunner(engine, plan.Runs, kv);
         _decodeRates = new double[plan.Samples.Length];
         int vocabulary = model.Config.Vocabulary;
         _sampling =
@@ -68,7 +68,7 @@ internal sealed class LadderRun : IDisposable
             {
                 progress($"{round}: whole run, samples {_plan.Samples[i]}");
                 _stages[i].MeasureInARow(_plan.Tokens, cancel);
-                BenchRow row = await _runner.MeasureAsync(_plan.PromptTokens, _plan.Samples[i], cancel);
+                BenchRow row = (await _runner.MeasureAsync(_plan.PromptTokens, _plan.Samples[i], cancel))[0];
                 _decodeRates[i] = Math.Max(_decodeRates[i], row.DecodeTokensPerSecond);
                 _prefillRate = Math.Max(_prefillRate, row.PrefillTokensPerSecond);
                 _stages[^1].MeasureInARow(1, cancel);

@@ -15,7 +15,15 @@ internal sealed class ModelArguments
     };
 
     /// <summary>The option <c>-m/--model</c> alone, for commands that need a real file.</summary>
-    public static Option<string?> File(string description) => new("--model", "-m") { Description = description, HelpName = "FILE" };
+    public static Option<string?> File(string description)
+    {
+        var option = new Option<string?>("--model", "-m") { Description = description, HelpName = "FILE" };
+        option.Validators.Add(given =>
+        {
+            if (given.Tokens is [{ Value: "" }]) given.AddError("--model: expected a file, found ''");
+        });
+        return option;
+    }
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)

@@ -36,7 +36,7 @@ internal sealed class SampleOutput(Engine engine, EngineOptions options, Generat
             output.WriteLine();
         }
 
-        WriteVerdicts(output, ranked);
+        WriteVerdicts(output, ranked, request);
         SampleTimings timings = Timings();
         Line(output, $"prefill {request.PromptTokens!.Count} tokens, {timings.PrefillTokensPerSecond:0.0} t/s; decode {run.Tokens} tokens, {timings.DecodeTokensPerSecond:0.0} t/s; {engine.KernelPath.ToString().ToLowerInvariant()}, {engine.Threads} threads");
         if (run.Result is { Traffic: { Steps: > 0 } traffic }) WriteTraffic(output, traffic);
@@ -45,13 +45,19 @@ internal sealed class SampleOutput(Engine engine, EngineOptions options, Generat
     private static string Judgement(Verdict? verdict) =>
         verdict is null ? "" : $"  {(verdict.IsRight ? "right" : "wrong")}: {Visible(verdict.Reason)}";
 
-    private static void WriteVerdicts(TextWriter output, IReadOnlyList<RankedSample> ranked)
+    private static void WriteVerdicts(TextWriter output, IReadOnlyList<RankedSample> ranked, GenerationRequest request)
     {
         RankedSample[] judged = [.. ranked.Where(sample => sample.Verdict is not null)];
         if (judged.Length == 0) return;
         RankedSample[] right = [.. judged.Where(sample => sample.Verdict!.IsRight)];
-        int different = right.Select(sample => sample.Text.Trim()).Distinct(StringComparer.Ordinal).Count();
         string unjudged = judged.Length < ranked.Count ? $"; {ranked.Count - judged.Length} not checked" : "";
+        if (request.Ranking.RemoveDuplicates)
+        {
+            Line(output, $"right: {right.Length} of {judged.Length} different texts that {request.Samples} samples gave{unjudged}");
+            return;
+        }
+
+        int different = right.Select(sample => sample.Text.Trim()).Distinct(StringComparer.Ordinal).Count();
         Line(output, $"right: {right.Length} of {judged.Length} samples, {different} different{unjudged}");
     }
 

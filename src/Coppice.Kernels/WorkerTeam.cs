@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace Coppice.Kernels;
@@ -7,7 +8,7 @@ namespace Coppice.Kernels;
 /// out in ascending order, one at a time, to whichever worker is free; kernels are written so that their results do not
 /// depend on who ran what. A loop ends when its items are done: a worker that the operating system keeps waiting is not waited for
 /// unless it has taken one. Between loops the others spin for a short while (a decode step is hundreds of short loops), then sleep.
-/// A loop allocates nothing.
+/// Where cores are taken by others, helpers that stall the loops are left asleep (<see cref="HelperBudget"/>). A loop allocates nothing.
 /// <para>
 /// The ticket is (number of the loop, next item). A worker takes an item by exchanging the ticket it has seen for the next one. While
 /// a loop is set up the ticket has no item, so an exchange that succeeds is of a loop that was whole when it was read.
@@ -16,15 +17,30 @@ namespace Coppice.Kernels;
 public sealed unsafe class WorkerTeam : IDisposable
 {
     private const long NoItem = int.MaxValue;
-    private const int SpinsBeforeSleep = 2_000;
-    private const int SpinsBeforeYield = 1_000;
+    private static readonly long s_millisecond = Stopwatch.Frequency / 1000;
+    private static readonly long s_microsecond = Math.Max(1, Stopwatch.Frequency / 1_000_000);
+
+    // How long a helper spins for the next loop, and the caller for the last item.
+    private static readonly long s_restless = 300 * s_microsecond;
+    private static readonly long s_longestSpin = 2 * s_millisecond;
+    private static readonly long s_briefSpin = 50 * s_microsecond;
+
+    // What it takes at most, where a core is free, to wake and to come round in a spin.
+    private static readonly long s_prompt = 150 * s_microsecond;
     private readonly Thread[] _threads;
-    private readonly Sleeper[] _sleepers;
+    private readonly Bed[] _beds;
+    private readonly Bed _callersBed = new();
+    private readonly ThreadClock[] _clocks;
+    private readonly long[] _ran;
+    private readonly long[] _late;
+    private readonly HelperBudget _budget;
     private readonly Lock _loop = new();
     private delegate*<void*, int, int, void> _body;
     private Action<int, int>? _action;
     private void* _state;
     private int _items;
+    private int _helpers;
+    private long _lateBefore;
     private int _done;
     private long _ticket;
     private volatile bool _stop;
@@ -36,12 +52,17 @@ public sealed unsafe class WorkerTeam : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
-        _threads = new Thread[threads - 1];
-        _sleepers = new Sleeper[threads - 1];
+        _helpers = threads - 1;
+        _budget = new HelperBudget(_helpers, s_millisecond);
+        _threads = new Thread[_helpers];
+        _beds = new Bed[_helpers];
+        _clocks = new ThreadClock[_helpers];
+        _ran = new long[_helpers];
+        _late = new long[_helpers];
         for (int i = 0; i < _threads.Length; i++)
         {
             int worker = i + 1;
-            _sleepers[i] = new Sleeper();
+            _beds[i] = new Bed();
             _threads[i] = new Thread(() => Work(worker)) { IsBackground = true, Name = $"coppice worker {worker}" };
             _threads[i].Start();
         }
@@ -75,8 +96,10 @@ public sealed unsafe class WorkerTeam : IDisposable
         lock (_loop)
         {
             ObjectDisposedException.ThrowIf(_stop, this);
-            if (_threads.Length == 0 || items == 1)
+            int helpers = _threads.Length == 0 || items == 1 ? 0 : _budget.Begin(Stopwatch.GetTimestamp());
+            if (helpers == 0)
             {
+                if (items > 1) Volatile.Write(ref _helpers, 0);
                 for (int item = 0; item < items; item++)
                 {
                     if (action is null) body(state, item, 0);
@@ -91,22 +114,66 @@ public sealed unsafe class WorkerTeam : IDisposable
             _action = action;
             _state = state;
             _items = items;
+            _helpers = helpers;
             _done = 0;
             _failure = null;
             Interlocked.Exchange(ref _ticket, NextLoop());
-            foreach (Sleeper sleeper in _sleepers) sleeper.Wake();
-
-            TakeItems(0);
-            // The others finish within one item's time of each other. Where there are more threads than free cores, the one that is
-            // waited for needs this core: hence the yield.
-            for (int spins = 0; Volatile.Read(ref _done) < items; spins++)
-            {
-                if (spins < SpinsBeforeYield) Thread.SpinWait(8);
-                else Thread.Yield();
-            }
-
+            RunWithHelpers(Math.Min(helpers, items - 1));
             _failure?.Throw();
         }
+    }
+
+    /// <summary>The caller's part of a loop that is set up.</summary>
+    private void RunWithHelpers(int woken)
+    {
+        for (int i = 0; i < woken; i++) _beds[i].Wake();
+        long start = Stopwatch.GetTimestamp();
+        TakeItems(0, out int mine);
+        long now = Stopwatch.GetTimestamp(), stalled = 0;
+        if (Volatile.Read(ref _done) < _items)
+        {
+            // The others finish within one item's time of each other, unless one was taken off its core: then this core is better used by
+            // another, perhaps by the one that is waited for.
+            long until = now + Math.Min(s_longestSpin, s_briefSpin + 2 * (now - start) / Math.Max(1, mine));
+            while (Volatile.Read(ref _done) < _items)
+            {
+                if (now > until)
+                {
+                    stalled = SleepUntilDone();
+                    break;
+                }
+
+                Thread.SpinWait(1);
+                now = Stopwatch.GetTimestamp();
+            }
+
+            now = Stopwatch.GetTimestamp();
+        }
+
+        long late = 0;
+        for (int i = 0; i < _late.Length; i++) late += Volatile.Read(ref _late[i]);
+        _budget.End(now, now - start, stalled + late - _lateBefore);
+        _lateBefore = late;
+    }
+
+    /// <summary>Sleeps to the end of the loop. Returns for how long a helper that has work was not running, in ticks.</summary>
+    private long SleepUntilDone()
+    {
+        int helpers = _helpers;
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < helpers; i++)
+            if (_beds[i].IsTaken || !_clocks[i].TryRead(out _ran[i])) _ran[i] = -1;
+        while (Volatile.Read(ref _done) < _items)
+        {
+            _callersBed.Enter();
+            if (Volatile.Read(ref _done) < _items) _callersBed.Sleep();
+            else _callersBed.Leave();
+        }
+
+        double nanoseconds = Stopwatch.GetElapsedTime(start).TotalNanoseconds, stalled = 0;
+        for (int i = 0; i < helpers; i++)
+            if (_ran[i] >= 0 && !_beds[i].IsTaken && _clocks[i].TryRead(out long ran)) stalled = Math.Max(stalled, nanoseconds - (ran - _ran[i]));
+        return (long)(stalled * 1e-6 * s_millisecond);
     }
 
     /// <summary>Ends the threads.</summary>
@@ -117,11 +184,13 @@ public sealed unsafe class WorkerTeam : IDisposable
         {
             if (_stop) return;
             _stop = true;
-            foreach (Sleeper sleeper in _sleepers) sleeper.Wake();
+            Interlocked.MemoryBarrier();
+            foreach (Bed bed in _beds) bed.Wake();
         }
 
         foreach (Thread thread in _threads) thread.Join();
-        foreach (Sleeper sleeper in _sleepers) sleeper.Dispose();
+        foreach (Bed bed in _beds) bed.Dispose();
+        _callersBed.Dispose();
     }
 
     /// <summary>A loop inside a loop of the same team would take the outer one's items away, or wait for itself.</summary>
@@ -133,30 +202,51 @@ public sealed unsafe class WorkerTeam : IDisposable
 
     private void Work(int worker)
     {
-        Sleeper sleeper = _sleepers[worker - 1];
+        _clocks[worker - 1] = ThreadClock.OfCaller();
+        Bed bed = _beds[worker - 1];
         int seen = 0;
         while (true)
         {
-            int spins = 0;
-            while (IsOver(seen))
-            {
-                if (++spins < SpinsBeforeSleep)
-                {
-                    Thread.SpinWait(16);
-                    continue;
-                }
-
-                sleeper.SleepWhile(this, seen);
-                spins = 0;
-            }
-
+            AwaitLoop(worker, seen, bed);
             if (_stop) return;
-            seen = TakeItems(worker);
+            seen = TakeItems(worker, out _);
         }
     }
 
-    /// <summary>Whether there is no newer loop yet, and no end.</summary>
-    private bool IsOver(int loop) => !_stop && LoopOf(Volatile.Read(ref _ticket)) == loop;
+    /// <summary>Spins, then sleeps, until there is something for this worker to do.</summary>
+    private void AwaitLoop(int worker, int seen, Bed bed)
+    {
+        if (!Rests(worker, seen)) return;
+        long last = Stopwatch.GetTimestamp(), until = last + s_restless;
+        do
+        {
+            Thread.SpinWait(1);
+            long now = Stopwatch.GetTimestamp();
+            NoteLate(worker, now - last);
+            last = now;
+            if (worker <= Volatile.Read(ref _helpers) && now < until) continue;
+            bed.Enter();
+            if (!Rests(worker, seen))
+            {
+                bed.Leave();
+                return;
+            }
+
+            NoteLate(worker, bed.Sleep());
+            last = Stopwatch.GetTimestamp();
+            until = last + s_restless;
+        }
+        while (Rests(worker, seen));
+    }
+
+    /// <summary>Adds up for how long this worker was ready but not running.</summary>
+    private void NoteLate(int worker, long ticks)
+    {
+        if (ticks > s_prompt) Volatile.Write(ref _late[worker - 1], _late[worker - 1] + ticks);
+    }
+
+    /// <summary>Whether there is no newer loop for this worker, and no end.</summary>
+    private bool Rests(int worker, int loop) => !_stop && (worker > Volatile.Read(ref _helpers) || LoopOf(Volatile.Read(ref _ticket)) == loop);
 
     private static int LoopOf(long ticket) => (int)(ticket >> 32);
 
@@ -164,8 +254,9 @@ public sealed unsafe class WorkerTeam : IDisposable
     private long NextLoop() => (long)unchecked(LoopOf(_ticket) + 1) << 32;
 
     /// <summary>Runs items until none is left. Returns the number of the loop that has none.</summary>
-    private int TakeItems(int worker)
+    private int TakeItems(int worker, out int taken)
     {
+        taken = 0;
         while (true)
         {
             long ticket = Volatile.Read(ref _ticket);
@@ -175,7 +266,13 @@ public sealed unsafe class WorkerTeam : IDisposable
             delegate*<void*, int, int, void> body = _body;
             Action<int, int>? action = _action;
             int item = (int)ticket;
-            if (item >= items) return LoopOf(ticket);
+            if (item >= items)
+            {
+                // While items of this worker are not reported no other loop begins, so they are of this one.
+                if (taken > 0 && Interlocked.Add(ref _done, taken) == items && worker > 0) _callersBed.Wake();
+                return LoopOf(ticket);
+            }
+
             if (Interlocked.CompareExchange(ref _ticket, ticket + 1, ticket) != ticket) continue;
             try
             {
@@ -187,31 +284,7 @@ public sealed unsafe class WorkerTeam : IDisposable
                 Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
             }
 
-            Interlocked.Increment(ref _done);
+            taken++;
         }
-    }
-
-    /// <summary>
-    /// One worker's bed. Each worker has its own: with one semaphore for all, a worker that finished early and lay down again
-    /// could take the signal meant for another, which then slept through the loop for ever.
-    /// </summary>
-    private sealed class Sleeper : IDisposable
-    {
-        private readonly SemaphoreSlim _signal = new(0);
-        private int _asleep;
-
-        public void SleepWhile(WorkerTeam team, int loop)
-        {
-            Interlocked.Exchange(ref _asleep, 1);
-            // Woken or not: whoever clears the flag also knows whether a signal is on its way.
-            if (team.IsOver(loop) || Interlocked.Exchange(ref _asleep, 0) == 0) _signal.Wait();
-        }
-
-        public void Wake()
-        {
-            if (Interlocked.Exchange(ref _asleep, 0) == 1) _signal.Release();
-        }
-
-        public void Dispose() => _signal.Dispose();
     }
 }

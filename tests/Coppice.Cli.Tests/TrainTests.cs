@@ -77,7 +77,8 @@ public sealed class TrainTests : IDisposable
         await CommandRun.Of([.. Arguments("model.gguf"), "--steps", "2"]);
         CommandRun run = await CommandRun.Of(Arguments("model.gguf"));
         Assert.Equal(1, run.Code);
-        Assert.Contains("other settings", run.Error, StringComparison.Ordinal);
+        Assert.Contains("expected \"steps\": ", run.Error, StringComparison.Ordinal);
+        Assert.Contains(", found \"steps\": 2;", run.Error, StringComparison.Ordinal);
         string text = await File.ReadAllTextAsync(_folder["text.txt"], TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(_folder["text.txt"], string.Concat(text.Reverse()), TestContext.Current.CancellationToken);
         Assert.Equal(1, (await CommandRun.Of([.. Arguments("model.gguf"), "--steps", "2"])).Code);

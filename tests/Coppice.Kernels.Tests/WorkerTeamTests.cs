@@ -79,6 +79,39 @@ public sealed unsafe class WorkerTeamTests
     }
 
     [Fact]
+    public void Loops_with_a_few_long_items_end_whoever_takes_them()
+    {
+        using var team = new WorkerTeam(3);
+        int[] runs = new int[4];
+        // Long enough for the caller to stop spinning and sleep.
+        Action<int, int> body = (item, _) =>
+        {
+            if (item == 1) Thread.Sleep(10);
+            Interlocked.Increment(ref runs[item]);
+        };
+        for (int i = 1; i <= 20; i++)
+        {
+            team.Run(runs.Length, body);
+            Assert.All(runs, count => Assert.Equal(i, count));
+        }
+    }
+
+    [Fact]
+    public void More_teams_than_cores_all_end()
+    {
+        Parallel.For(0, 6, new ParallelOptions { MaxDegreeOfParallelism = 6 }, _ =>
+        {
+            using var team = new WorkerTeam(3);
+            int* counts = stackalloc int[8];
+            for (int i = 1; i <= 2_000; i++)
+            {
+                team.Run(8, counts, &Count);
+                for (int item = 0; item < 8; item++) Assert.Equal(i, counts[item]);
+            }
+        });
+    }
+
+    [Fact]
     public void A_loop_inside_a_loop_of_the_same_team_is_refused()
     {
         using var team = new WorkerTeam(2);

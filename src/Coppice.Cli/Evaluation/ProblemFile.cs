@@ -36,14 +36,22 @@ internal static partial class ProblemFile
                 if (!keys.Add(problem.Key)) throw new FormatException($"expected another name than an earlier line's, found '{problem.Key}'");
                 problems.Add(problem);
             }
-            catch (Exception e) when (e is FormatException or JsonException)
+            catch (Exception e) when (e is FormatException or JsonException or InvalidOperationException)
             {
-                throw new IOException($"{path}: line {number}: {(e is JsonException ? $"expected a JSON object, found something else ({e.Message})" : e.Message)}", e);
+                throw new IOException($"{path}: line {number}: {Reason(e)}", e);
             }
         }
 
         return problems.Count > 0 ? problems : throw new IOException($"{path}: expected problems, one JSON object a line, found none");
     }
+
+    private static string Reason(Exception e) => e switch
+    {
+        JsonException => $"expected a JSON object, found something else ({e.Message})",
+        // What the reader throws, wherever such a text is looked at.
+        InvalidOperationException => "expected whole characters, found half a surrogate pair",
+        _ => e.Message,
+    };
 
     private static string[] Lines(string path)
     {
@@ -117,7 +125,7 @@ internal static partial class ProblemFile
     private static string? Text(JsonElement root, string name)
     {
         if (!root.TryGetProperty(name, out JsonElement value) || value.ValueKind == JsonValueKind.Null) return null;
-        return value.ValueKind == JsonValueKind.String ? String(value) : throw new FormatException($"expected a text as '{name}', found {Kind(value)}");
+        return value.ValueKind == JsonValueKind.String ? value.GetString() : throw new FormatException($"expected a text as '{name}', found {Kind(value)}");
     }
 
     private static IEnumerable<string> Texts(JsonElement root, string name)
@@ -125,20 +133,7 @@ internal static partial class ProblemFile
         if (!root.TryGetProperty(name, out JsonElement list) || list.ValueKind == JsonValueKind.Null) return [];
         if (list.ValueKind != JsonValueKind.Array || list.EnumerateArray().Any(text => text.ValueKind != JsonValueKind.String))
             throw new FormatException($"expected a list of texts as '{name}', found {(list.ValueKind == JsonValueKind.Array ? "another list" : Kind(list))}");
-        return list.EnumerateArray().Select(String);
-    }
-
-    /// <summary>The reader refuses half a surrogate pair with another exception than the rest.</summary>
-    private static string String(JsonElement value)
-    {
-        try
-        {
-            return value.GetString()!;
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new FormatException("expected whole characters, found half a surrogate pair", e);
-        }
+        return list.EnumerateArray().Select(text => text.GetString()!);
     }
 
     private static string Kind(JsonElement value) => value.ValueKind switch

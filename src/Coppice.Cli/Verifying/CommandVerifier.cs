@@ -1,7 +1,7 @@
 // A command is untrusted: so is what it runs. It may hang, print without end, not read its input, ignore signals, or leave processes
 // behind that outlive it and hold its streams open. So it runs under a limit of time and one of output, its streams are served by
-// threads of their own, and at the end it is killed with all that it started: its tree while that stands, and by a mark in the
-// environment what has left the tree (MarkedProcesses).
+// threads of their own, and at the end it is killed with all that it started: its tree while that stands, and by its session and a mark
+// in the environment what has left the tree (MarkedProcesses).
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
@@ -17,6 +17,9 @@ internal sealed partial class CommandVerifier : IVerifier
 
     /// <summary>How long a killed process is waited for.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Gives a command a session of its own and becomes it: the process started leads none, so no other is made. Null where there is none.</summary>
+    private static readonly string? s_setsid = Array.Find(["/usr/bin/setsid", "/bin/setsid"], File.Exists);
 
     private readonly VerifySettings _settings;
     private readonly string _mark = $"{Guid.NewGuid():N}-";
@@ -57,7 +60,7 @@ internal sealed partial class CommandVerifier : IVerifier
         Task feeding = Blocking(() => Feed(process.StandardInput.BaseStream, SubmissionFiles.Bytes(submission.Program)));
         bool ended = await EndsAsync(process, output.Overflow, cancel);
         if (!ended) Kill(process, mark);
-        await StreamsEndAsync(Task.WhenAll(reading, feeding), output.Overflow, mark);
+        await StreamsEndAsync(Task.WhenAll(reading, feeding), output.Overflow, () => MarkedProcesses.Kill(mark, process.Id));
         cancel.ThrowIfCancellationRequested();
         if (output.Overflow.IsCompleted) return new(false, $"it printed more than {_settings.OutputBytes} bytes");
         if (!ended) return new(false, string.Create(CultureInfo.InvariantCulture, $"it took longer than {_settings.Timeout.TotalSeconds} s"));
@@ -87,9 +90,11 @@ internal sealed partial class CommandVerifier : IVerifier
         }
     }
 
-    private static async Task StreamsEndAsync(Task streams, Task overflow, string mark)
+    /// <summary>Lets a command's streams end, kills what it left behind, whether that holds them or not.</summary>
+    private static async Task StreamsEndAsync(Task streams, Task overflow, Action killRest)
     {
-        if (await Task.WhenAny(streams, overflow, Task.Delay(Grace)) != streams) MarkedProcesses.Kill(mark);
+        await Task.WhenAny(streams, overflow, Task.Delay(Grace));
+        killRest();
         // Where a process can't be found, its streams are left to the threads that read them.
         await Task.WhenAny(streams, Task.Delay(Patience));
     }
@@ -105,7 +110,7 @@ internal sealed partial class CommandVerifier : IVerifier
             // It has just ended, or part of it belongs to somebody else.
         }
 
-        MarkedProcesses.Kill(mark);
+        MarkedProcesses.Kill(mark, process.Id);
         process.WaitForExit(Patience);
     }
 
@@ -124,9 +129,10 @@ internal sealed partial class CommandVerifier : IVerifier
     private static Process Start(string command, string mark)
     {
         // Ctrl-C in a terminal goes to all its processes; whether a command ends then is decided here, and a verdict is not made of it.
-        ProcessStartInfo start = OperatingSystem.IsWindows()
-            ? new ProcessStartInfo("cmd.exe", $"/d /s /c \"{command}\"")
-            : new ProcessStartInfo("/bin/sh", ["-c", $"trap '' INT QUIT\n{command}"]);
+        string[] shell = ["/bin/sh", "-c", $"trap '' INT QUIT\n{command}"];
+        ProcessStartInfo start = OperatingSystem.IsWindows() ? new ProcessStartInfo("cmd.exe", $"/d /s /c \"{command}\"")
+            : s_setsid is null ? new ProcessStartInfo(shell[0], shell[1..])
+            : new ProcessStartInfo(s_setsid, shell);
         start.UseShellExecute = false;
         start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
         start.Environment[MarkedProcesses.Variable] = mark;

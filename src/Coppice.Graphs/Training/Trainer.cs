@@ -124,12 +124,14 @@ public sealed class Trainer : IDisposable
 
     /// <summary>Goes on from a saved state.</summary>
     /// <param name="path">A file of <see cref="Save"/>.</param>
+    /// <param name="check">Called with those texts before anything else is looked at; what it throws refuses the file.</param>
     /// <returns>The texts that were saved with it.</returns>
     /// <exception cref="GraphException">The file is of another graph or other options; nothing is changed.</exception>
     /// <exception cref="IOException">The file can't be read.</exception>
-    public IReadOnlyDictionary<string, string> Load(string path)
+    public IReadOnlyDictionary<string, string> Load(string path, Action<IReadOnlyDictionary<string, string>>? check = null)
     {
         (IReadOnlyDictionary<string, TensorData> tensors, IReadOnlyDictionary<string, string> metadata) = Safetensors.Read(path);
+        check?.Invoke(metadata);
         foreach (string name in _names)
         {
             GraphBuffer buffer = _sets[0][name];

@@ -11,7 +11,9 @@ public sealed record TrainingRunOptions
     /// <summary>The checkpoint: read at the start if it is there, written now and then and at the end. Null: none.</summary>
     public string? Checkpoint { get; init; }
 
-    /// <summary>What the checkpoint must have been made with; a run with other settings does not go on from it.</summary>
+    /// <summary>
+    /// What the checkpoint must have been made with, best a setting a line; a run with other settings does not go on from it.
+    /// </summary>
     public string Settings { get; init; } = "";
 
     /// <summary>Time between checkpoints.</summary>
@@ -115,13 +117,25 @@ public sealed class TrainingRun(Trainer trainer, TrainingRunOptions options)
     private void Resume()
     {
         if (options.Checkpoint is null || !File.Exists(options.Checkpoint)) return;
-        IReadOnlyDictionary<string, string> metadata = trainer.Load(options.Checkpoint);
-        if (metadata.GetValueOrDefault("settings", "") != options.Settings)
-            throw new GraphException($"{options.Checkpoint}: it was made with other settings or other data; take another file, or delete it to begin anew");
+        IReadOnlyDictionary<string, string> metadata = trainer.Load(options.Checkpoint, CheckSettings);
         if (trainer.StepCount > options.Steps)
             throw new GraphException($"{options.Checkpoint}: it is at step {trainer.StepCount}, beyond the {options.Steps} asked for");
         _secondsBefore = double.TryParse(metadata.GetValueOrDefault("seconds"), out double seconds) ? seconds : 0;
         _curve = options.Curve is null ? [] : [.. CurveFile.Read(options.Curve).Where(p => p.Step <= trainer.StepCount)];
+    }
+
+    /// <summary>Refuses a checkpoint of other settings and names the first line that differs.</summary>
+    private void CheckSettings(IReadOnlyDictionary<string, string> metadata)
+    {
+        string made = metadata.GetValueOrDefault("settings", "");
+        if (made == options.Settings) return;
+        string[] found = made.Split('\n'), expected = options.Settings.Split('\n');
+        int line = 0;
+        while (line < found.Length && line < expected.Length && found[line] == expected[line]) line++;
+        throw new GraphException(
+            $"{options.Checkpoint}: it was made with other settings or other data: expected {Line(expected)}, found {Line(found)}; take another file, or delete it to begin anew");
+
+        string Line(string[] lines) => line < lines.Length && lines[line].Trim(' ', ',', '\r') is { Length: > 0 } text ? text : "nothing";
     }
 
     private void Save(double seconds)

@@ -57,6 +57,15 @@ public sealed class Engine : IDisposable
     /// <summary>The model's sizes.</summary>
     public ModelConfig Model => _weights.Config;
 
+    /// <summary>
+    /// How shared contexts are read: what the options say, until it is set. A change takes effect with the next step and changes no result.
+    /// </summary>
+    public AttentionMode Attention
+    {
+        get => _loop.Attention;
+        set => _loop.Attention = value;
+    }
+
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
 

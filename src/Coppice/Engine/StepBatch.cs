@@ -11,6 +11,11 @@ namespace Coppice;
 internal sealed class StepBatch(ModelConfig model, EngineOptions options, int maxRows)
 {
     private readonly SegmentForest _forest = new();
+    private volatile AttentionMode _attention = options.Attention;
+    private AttentionMode _built;
+
+    /// <summary>How shared contexts are read, from the next step on; may be set by any thread.</summary>
+    public AttentionMode Attention { get => _attention; set => _attention = value; }
 
     /// <summary>The rows.</summary>
     public StepRows Rows { get; } = new(maxRows);
@@ -33,7 +38,8 @@ internal sealed class StepBatch(ModelConfig model, EngineOptions options, int ma
         }
 
         for (Segment? segment = _forest.First; segment is not null; segment = _forest.Next(segment)) Add(segment, work);
-        Plan.Build(options.Attention, options.Threads, model.KvHeads, model.HeadsPerGroup);
+        _built = _attention; // the counters below are of this step
+        Plan.Build(_built, options.Threads, model.KvHeads, model.HeadsPerGroup);
     }
 
     /// <summary>Counts what the step's attention read: for each group that decodes what lies on its paths, for the engine everything once.</summary>
@@ -55,7 +61,7 @@ internal sealed class StepBatch(ModelConfig model, EngineOptions options, int ma
             for (Segment? s = w.Group.Context; s is not null; s = s.Parent)
             {
                 long bytes = attention.BytesReadTogether(s.PlanIndex);
-                w.Group.ContextBytesRead += options.Attention == AttentionMode.Repeated ? bytes / s.Step.Readers * w.Group.StepBranches : bytes;
+                w.Group.ContextBytesRead += _built == AttentionMode.Repeated ? bytes / s.Step.Readers * w.Group.StepBranches : bytes;
             }
 
             w.Group.StepBranches = 0;
@@ -71,7 +77,7 @@ internal sealed class StepBatch(ModelConfig model, EngineOptions options, int ma
 
             long bytes = attention.BytesReadTogether(s.PlanIndex);
             totals.ContextBytesRead += bytes;
-            totals.ContextBytesRepeated += options.Attention == AttentionMode.Repeated ? bytes : bytes * s.Step.Readers;
+            totals.ContextBytesRepeated += _built == AttentionMode.Repeated ? bytes : bytes * s.Step.Readers;
         }
     }
 

@@ -57,6 +57,9 @@ internal sealed class StepLoop : IDisposable
         _thread.Start();
     }
 
+    /// <summary>How the steps from now on read shared contexts.</summary>
+    public AttentionMode Attention { get => _batch.Attention; set => _batch.Attention = value; }
+
     /// <summary>Decode steps measured.</summary>
     public int MeasuredSteps { get; private set; }
 

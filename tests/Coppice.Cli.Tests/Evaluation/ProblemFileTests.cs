@@ -70,6 +70,9 @@ public sealed class ProblemFileTests : IDisposable
     [InlineData("{\"prompt\":\"a\",\"stop_tokens\":true}", "'stop_tokens', found a truth value")]
     [InlineData("{\"text\":\"a\",\"test_list\":[]}", "found none")]
     [InlineData("{\"prompt\":\"\\ud800\"}", "surrogate")]
+    [InlineData("{\"id\":\"\\ud800\",\"prompt\":\"p\"}", "surrogate")]
+    [InlineData("{\"text\":\"t\",\"test_list\":[\"\\udc00\"]}", "surrogate")]
+    [InlineData("{\"\\ud800\":\"p\"}", "surrogate")]
     [InlineData("{\"prompt\":\"a\",\"id\":1}\n{\"prompt\":\"b\",\"id\":1}", "line 2: expected another name than an earlier line's, found '1'")]
     public void What_is_no_problem_is_said_with_its_line(string text, string part)
     {

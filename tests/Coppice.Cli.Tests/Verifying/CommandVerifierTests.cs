@@ -84,12 +84,31 @@ public sealed class CommandVerifierTests : IDisposable
     }
 
     [Fact]
-    public async Task Children_that_hold_nothing_are_killed_at_the_end()
+    public async Task Children_that_hold_nothing_are_killed_when_their_command_ends()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "processes that left the tree are found by their environment");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "processes that left the tree are found by their environment or session");
         string pids = _folder["pids"];
-        Assert.True((await Check($"(setsid sleep 300 </dev/null >/dev/null 2>&1 & echo $! >>{pids}); exit 0")).IsRight);
-        await AssertGone(pids, 1);
+        const string quiet = "</dev/null >/dev/null 2>&1";
+        using CommandVerifier verifier = CommandVerifier.Create(
+            Settings($"(setsid sleep 300 {quiet} & echo $! >>{pids}; nohup env -i sleep 300 {quiet} & echo $! >>{pids}); exit 0"), withProblems: false);
+        for (int check = 1; check <= 2; check++)
+        {
+            Assert.True((await verifier.CheckAsync(new Submission("", ""), CancellationToken.None)).IsRight);
+            await AssertGone(pids, 2 * check); // the verifier is still in use
+        }
+    }
+
+    [Fact]
+    public async Task A_command_that_ends_leaves_other_commands_alone()
+    {
+        string here = _folder["here"];
+        using CommandVerifier verifier = CommandVerifier.Create(
+            Settings($"if [ \"$(cat)\" = long ]; then : >{here}; while [ -e {here} ]; do sleep 0.01; done; fi"), withProblems: false);
+        Task<Verdict> waits = verifier.CheckAsync(new Submission("", "long"), CancellationToken.None);
+        while (!File.Exists(here)) await Task.Delay(5);
+        for (int i = 0; i < 3; i++) Assert.True((await verifier.CheckAsync(new Submission("", "short"), CancellationToken.None)).IsRight);
+        File.Delete(here);
+        Assert.True((await waits).IsRight);
     }
 
     [Fact]

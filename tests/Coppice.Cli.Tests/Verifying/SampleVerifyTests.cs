@@ -41,6 +41,22 @@ public sealed class SampleVerifyTests
     }
 
     [Fact]
+    public async Task Without_duplicates_the_list_says_of_how_many_samples_they_are()
+    {
+        CommandRun run = await CommandRun.Of([.. Tiny, "-p", "make 24 from 3 8 8 2:", "--verify", "exit 0", "--unique", "--temperature", "0"]);
+        Assert.Equal(0, run.Code);
+        Assert.Contains("right: 1 of 1 different texts that 6 samples gave", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_empty_name_is_no_model()
+    {
+        CommandRun run = await CommandRun.Of("sample", "-m", "", "-p", "x");
+        Assert.Equal(2, run.Code);
+        Assert.Contains("--model: expected a file, found ''", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_a_prompt_the_model_that_comes_along_is_asked_a_puzzle()
     {
         CommandRun run = await CommandRun.Of("sample", "-n", "2", "--max-tokens", "4", "--threads", "1", "--verify", "puzzle");

@@ -35,7 +35,7 @@ public sealed class TrainingRunTests : IDisposable
     public void A_checkpoint_of_another_run_is_refused_by_name()
     {
         Train(steps: 5, stopAt: []);
-        Assert.Contains("other settings", Assert.Throws<GraphException>(() => Train(5, [], "changed")).Message, StringComparison.Ordinal);
+        Assert.Contains("expected changed, found nothing;", Assert.Throws<GraphException>(() => Train(5, [], "changed")).Message, StringComparison.Ordinal);
         Assert.Contains("beyond", Assert.Throws<GraphException>(() => Train(3, [])).Message, StringComparison.Ordinal);
         using Trainer plain = TrainerTests.Quadratic(new TrainerOptions { Optimizer = new Sgd { Momentum = 0 } });
         Assert.Contains("'average.w' is not part of this training", Assert.Throws<GraphException>(() => plain.Load(Checkpoint)).Message, StringComparison.Ordinal);
@@ -43,6 +43,17 @@ public sealed class TrainingRunTests : IDisposable
         Assert.Contains("no tensor 'w'", Assert.Throws<GraphException>(() => plain.Load(Checkpoint)).Message, StringComparison.Ordinal);
         File.WriteAllBytes(Checkpoint, File.ReadAllBytes(Checkpoint)[..^3]);
         Assert.Contains(Checkpoint, Assert.Throws<GraphException>(() => Train(5, [])).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("data\n{\n  rate: 2,\n  seed: 2\n}", "expected rate: 2, found rate: 1;")]
+    [InlineData("data\n{\n  rate: 1,\n  seed: 3\n}", "expected seed: 3, found seed: 2;")]
+    [InlineData("data\n{\n  rate: 1,\n  seed: 2\n}\nmore", "expected more, found nothing;")]
+    [InlineData("others\n{", "expected others, found data;")]
+    public void The_first_setting_that_changed_is_named(string settings, string message)
+    {
+        Train(5, [], "data\n{\n  rate: 1,\n  seed: 2\n}");
+        Assert.Contains(message, Assert.Throws<GraphException>(() => Train(5, [], settings)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
