@@ -11,6 +11,7 @@
 // pass: there other threads look, and drop what the step does not use. A steady decode step allocates nothing on the managed heap.
 using System.Runtime.ExceptionServices;
 using Coppice.Kernels;
+using Coppice.Kernels.Attention;
 using Coppice.Kernels.Elementwise;
 using Coppice.Kv;
 using Coppice.Model;
