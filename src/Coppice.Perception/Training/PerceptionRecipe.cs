@@ -44,6 +44,13 @@ public sealed record PerceptionRecipe
     /// <summary>A label of a class with share p of the pixels weighs 1 / ln(offset + p): near 1 rare classes weigh much (ENet, arXiv 1606.02147, has 1.02).</summary>
     public double ClassWeightOffset { get; set; } = 1.05;
 
+    /// <summary>
+    /// How much of the classes' weights is taken back in what is written: scores of a network that learned with weights w are ln(w) too high
+    /// against probabilities, and rare classes are told too often. 1 takes ln(w) off each score's bias, 0 nothing.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public double ClassWeightCorrection { get; set; }
+
     /// <summary>Weight of the loss on the scores of the /16 map.</summary>
     public float AuxiliaryWeight { get; set; } = 0.3f;
 
@@ -101,6 +108,7 @@ public sealed record PerceptionRecipe
         Require(ClipNorm >= 0 && float.IsFinite(ClipNorm), "clipNorm", "0 or more", ClipNorm);
         Require(AverageDecay is >= 0 and < 1, "averageDecay", "0 to less than 1", AverageDecay);
         Require(ClassWeightOffset > 1 && double.IsFinite(ClassWeightOffset), "classWeightOffset", "more than 1", ClassWeightOffset);
+        Require(ClassWeightCorrection is >= 0 and <= 2, "classWeightCorrection", "0 to 2", ClassWeightCorrection);
         Require(AuxiliaryWeight >= 0 && float.IsFinite(AuxiliaryWeight), "auxiliaryWeight", "0 or more", AuxiliaryWeight);
         Require(ColorJitter is >= 0 and < 1, "colorJitter", "0 to less than 1", ColorJitter);
         Require(EvaluateEvery >= 1, "evaluateEvery", "1 or more", EvaluateEvery);

@@ -43,7 +43,8 @@ public sealed class PerceptionTraining : IDisposable
         recipe.Check();
         config.Check();
         (_recipe, _config, _path) = (recipe, config, path);
-        _identity = $"{training.Name}, {training.Count} scenes\n{string.Join('\n', config.ToMetadata().Select(m => $"{m.Key}={m.Value}"))}\n{recipe.ToJson()}";
+        // What only changes what is written at the end is no other training.
+        _identity = $"{training.Name}, {training.Count} scenes\n{string.Join('\n', config.ToMetadata().Select(m => $"{m.Key}={m.Value}"))}\n{(recipe with { ClassWeightCorrection = 0 }).ToJson()}";
         // Idle threads must not take the core of the task that makes the next batch.
         _run = new GraphRunOptions { Threads = threads, Spin = false };
         var kept = new KeptScenes(training, config);
@@ -142,7 +143,14 @@ public sealed class PerceptionTraining : IDisposable
         Run = _run,
     };
 
-    private IReadOnlyDictionary<string, TensorData> Weights(Trainer trainer) => _statistics.Complete(trainer.Weights(_recipe.AverageDecay > 0));
+    private Dictionary<string, TensorData> Weights(Trainer trainer)
+    {
+        var weights = new Dictionary<string, TensorData>(_statistics.Complete(trainer.Weights(_recipe.AverageDecay > 0)), StringComparer.Ordinal);
+        TensorData bias = weights[FastNetwork.ScoreBias];
+        float[] corrected = [.. bias.As<float>().ToArray().Zip(_classWeights, (b, w) => b - (float)(_recipe.ClassWeightCorrection * Math.Log(w)))];
+        weights[FastNetwork.ScoreBias] = TensorData.Of<float>(bias.Shape, corrected);
+        return weights;
+    }
 
     private ConfusionMatrix Measure(Trainer trainer)
     {
@@ -161,7 +169,7 @@ public sealed class PerceptionTraining : IDisposable
 
     private void WriteWeights(Trainer trainer)
     {
-        IReadOnlyDictionary<string, TensorData> weights = Weights(trainer);
+        Dictionary<string, TensorData> weights = Weights(trainer);
         PerceptionWeights.Save(_path, _config, weights, new Dictionary<string, string>(Perceiver.Calibration(_config, weights, _training, _run))
         {
             ["name"] = _recipe.Name,

@@ -55,6 +55,29 @@ public sealed class PerceptionTrainingTests
         }
     }
 
+    [Fact]
+    public void Class_weights_are_taken_back_in_what_is_written_without_training_anew()
+    {
+        using var folder = new TemporaryFolder();
+        var scenes = new BlockScenes(4, Width, Height);
+        string path = folder.File("weights.safetensors");
+        float[] plain = Biases(0), half = Biases(0.5), whole = Biases(1);
+        double[] shares = [.. Enumerable.Range(0, 3).Select(c => Enumerable.Range(0, 4).Average(i => scenes.Read(i).Labels!.Count(l => l == c) / (double)(Width * Height)))];
+        for (int c = 0; c < 3; c++)
+        {
+            double weight = 1 / Math.Log(1.05 + shares[c]);
+            Assert.Equal(plain[c] - Math.Log(weight), whole[c], 1e-4);
+            Assert.Equal(plain[c] - (Math.Log(weight) / 2), half[c], 1e-4);
+        }
+
+        float[] Biases(double correction)
+        {
+            using var training = new PerceptionTraining(Recipe(1, 1) with { ClassWeightCorrection = correction }, Config(scenes), scenes, scenes, path, 1);
+            Assert.True(training.Run(TimeSpan.FromHours(1)));
+            return PerceptionWeights.Load(path).Weights["segmentation.score.bias"].As<float>().ToArray();
+        }
+    }
+
     [Theory]
     [InlineData("""{ "stages": [ { "width": 100 } ] }""", "stages.width: expected a multiple of 8")]
     [InlineData("""{ "averageDecay": 1 }""", "averageDecay: expected 0 to less than 1")]
