@@ -12,7 +12,7 @@ internal static class ServeCommand
 
     public static Command Create()
     {
-        var model = new ModelArguments();
+        var model = new ModelArguments(comesWithOne: true);
         var runtime = new RuntimeArguments();
         var serve = new ServeArguments();
         var command = new Command("serve", "Answers HTTP requests as OpenAI's API does; contexts that requests share are computed once.");
