@@ -274,7 +274,6 @@ internal sealed class StepLoop : IDisposable
             }
         }
 
-        _counters.GeneratedTokens += _sampler.Draws.Count;
         _sampler.Draws.Clear(); // ended groups are not kept
         foreach (StepWork w in work) Settle(w.Group);
     }
@@ -304,6 +303,7 @@ internal sealed class StepLoop : IDisposable
     {
         if (group.Finished) return;
         if (branch.DrawFailure is { } failure) ExceptionDispatchInfo.Throw(failure);
+        _counters.GeneratedTokens++;
         SampledToken drawn = branch.Drawn;
         bool ends = (!group.Request.IgnoreEnd && _endTokens.Contains(drawn.Token)) || Array.IndexOf(group.StopTokens, drawn.Token) >= 0;
         branch.Accept(drawn.Token, (float)drawn.Logprob, ends);

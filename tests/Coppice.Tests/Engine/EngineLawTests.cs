@@ -257,6 +257,7 @@ public sealed class EngineLawTests
         for (int i = 0; i < 5; i++) await Assert.ThrowsAsync<InvalidOperationException>(() => engine.GenerateAsync(impossible));
         Assert.Equal(alone, Bits(await healthy));
         await engine.GenerateAsync(Request(1, 2));
+        Assert.Equal((2 * 4 * 60) + 2, engine.Statistics.GeneratedTokens); // nothing was drawn for those that failed
         AssertNothingIsHeld(engine);
     }
 
