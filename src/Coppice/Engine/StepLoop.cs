@@ -230,15 +230,26 @@ internal sealed class StepLoop : IDisposable
             return;
         }
 
-        lock (_gate) Advance();
+        lock (_gate)
+        {
+            try
+            {
+                Advance();
+            }
+            catch (Exception e)
+            {
+                Fail(e); // as where somebody who listens to the meter throws
+            }
+        }
     }
 
     /// <summary>What a failed pass wrote can't be told; the requests in it end, the others and the engine live.</summary>
     private void Fail(Exception failure)
     {
+        _sampler.Draws.Clear();
         _scheduler.Rewind();
-        foreach (StepWork work in _scheduler.Work) End(work.Group, failure);
-        if (_scheduler.Work.Count == 0 && _scheduler.Groups.Count > 0) End(_scheduler.Groups[0], failure);
+        foreach (StepWork work in _scheduler.Work) _scheduler.End(work.Group, failure);
+        if (_scheduler.Work.Count == 0 && _scheduler.Groups.Count > 0) _scheduler.End(_scheduler.Groups[0], failure);
         _scheduler.Work.Clear();
     }
 
