@@ -6,6 +6,9 @@ namespace Coppice.Server;
 /// <summary>A request that ends with an error the client is told: one clear sentence in OpenAI's shape.</summary>
 internal sealed class ApiException : Exception
 {
+    /// <summary>The code of what a chat template refuses or can't render.</summary>
+    public const string TemplateError = "template_error";
+
     private ApiException(int status, string type, string message, string? param, string? code)
         : base(message) => (Status, Type, Param, Code) = (status, type, param, code);
 
@@ -63,9 +66,9 @@ internal sealed class ApiException : Exception
     };
 
     /// <summary>A name from outside, short enough for a message and without control characters.</summary>
-    public static string Shown(string text)
+    public static string Shown(string text, int most = 64)
     {
-        string cut = text.Length > 64 ? string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[63]) ? 63 : 64), "...") : text;
+        string cut = text.Length > most ? string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[most - 1]) ? most - 1 : most), "...") : text;
         return string.Concat(cut.Select(c => char.IsControl(c) || c is '\u2028' or '\u2029' ? ' ' : c));
     }
 

@@ -26,7 +26,7 @@ internal static class JsonReply
         }
         catch (OperationCanceledException)
         {
-            context.Abort();
+            RequestLog.GiveUp(context);
             throw;
         }
     }

@@ -35,10 +35,16 @@ internal sealed class PageFiles
     public IEnumerable<string> Paths => _files.Keys;
 
     /// <summary>Sends a file.</summary>
-    /// <param name="context">Its path is one of <see cref="Paths"/>.</param>
+    /// <param name="context">Its path is one of <see cref="Paths"/>, or there is no such file.</param>
     public async Task HandleAsync(HttpContext context)
     {
-        PageFile file = _files[context.Request.Path.Value!];
+        // Routes are the same in any case and with a slash at their end; files are not.
+        if (!_files.TryGetValue(context.Request.Path.Value!, out PageFile? file))
+        {
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+
         IHeaderDictionary headers = context.Response.Headers;
         headers.ContentSecurityPolicy = Policy;
         headers.XContentTypeOptions = "nosniff";
