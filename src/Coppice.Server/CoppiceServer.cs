@@ -31,6 +31,9 @@ public sealed class CoppiceServer : IAsyncDisposable
     /// <summary>Where it listens, once it has started.</summary>
     public Uri Address => new(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
+    /// <summary>The pictures that wait, or null where there is no network for them.</summary>
+    internal PerceptionQueue? Pictures => _app.Services.GetService<PerceptionQueue>();
+
     private RequestGate Gate => _app.Services.GetRequiredService<RequestGate>();
 
     /// <summary>Sets a server up; <see cref="StartAsync"/> starts it.</summary>

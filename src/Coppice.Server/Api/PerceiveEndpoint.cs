@@ -37,7 +37,7 @@ internal sealed class PerceiveEndpoint(PerceptionQueue? pictures, RequestGate ga
     {
         using IDisposable entry = gate.Enter();
         PerceptionQueue queue = Queue();
-        PerceptionInfo info = await TurnAsync(context, queue, (perceiver, _) => Info(perceiver, queue.Options));
+        PerceptionInfo info = await TurnAsync(context, queue, (perceiver, _) => Info(perceiver, queue.Options, options.MaxBodyBytes));
         await JsonReply.WriteAsync(context, StatusCodes.Status200OK, info, WireJson.Readable.PerceptionInfo, options.WriteTimeout);
     }
 
@@ -74,16 +74,16 @@ internal sealed class PerceiveEndpoint(PerceptionQueue? pictures, RequestGate ga
         PerceivedScene scene = perceiver.Perceive(image);
         TimeSpan perceiving = Stopwatch.GetElapsedTime(began);
         cancellation.ThrowIfCancellationRequested();
-        byte[]? overlay = ask.Overlay || ask.Png ? ImageFile.Png(Overlay.Draw(image, scene, perceiver.Config, ask.Score)) : null;
+        byte[]? overlay = ask.Overlay || ask.Png ? ImageFile.Png(Overlay.Draw(image, scene, perceiver.Config, ask.Score), quick: true) : null;
         return new(PerceiveReport.Of(name, scene, perceiver.Config, ask.Score), overlay, decoding, perceiving);
     }
 
-    private static PerceptionInfo Info(Perceiver perceiver, PerceptionOptions options)
+    private static PerceptionInfo Info(Perceiver perceiver, PerceptionOptions options, int maxBytes)
     {
         PerceptionConfig config = perceiver.Config;
         return new(
             config.Variant.ToString().ToLowerInvariant(), perceiver.Precision.ToString().ToLowerInvariant(), config.Width, config.Height,
-            options.Perceiver.Decoding.ScoreThreshold, options.MaxPixels, config.Tasks.HasFlag(PerceptionTasks.Distance),
+            options.Perceiver.Decoding.ScoreThreshold, maxBytes, options.MaxPixels, config.Tasks.HasFlag(PerceptionTasks.Distance),
             [.. config.ObjectClasses.Select(Class)], [.. config.LabelClasses.Select(Class)]);
 
         static ClassInfo Class(string name) => new(name, $"#{Overlay.ColorOf(name):x6}");

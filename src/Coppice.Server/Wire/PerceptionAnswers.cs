@@ -19,7 +19,7 @@ internal sealed record PerceiveAnswer(
 
 /// <summary>An answer of <c>GET /v1/perceive</c>: the network, and its classes with the colours of overlays, as <c>#804080</c>.</summary>
 internal sealed record PerceptionInfo(
-    string Variant, string Precision, int Width, int Height, float LeastScore, long MaxPixels, bool Distances,
+    string Variant, string Precision, int Width, int Height, float LeastScore, int MaxBytes, long MaxPixels, bool Distances,
     IReadOnlyList<ClassInfo> ObjectClasses, IReadOnlyList<ClassInfo> LabelClasses);
 
 internal sealed record ClassInfo(string Name, string Color);
