@@ -77,8 +77,7 @@ public sealed class PerceiveTests(PerceivingServer fixture) : IClassFixture<Perc
     [Fact]
     public async Task PicturesThatCantBePerceivedGetOneClearLine()
     {
-        byte[] dot = ImageFile.Png(new RgbImage(1, 1)), huge = s_street.ToArray();
-        foreach (int at in (int[])[16, 20]) BinaryPrimitives.WriteInt32BigEndian(huge.AsSpan(at), 20_000);
+        byte[] dot = ImageFile.Png(new RgbImage(1, 1)), huge = Sized(s_street, 20_000, 20_000);
         byte[] text = Encoding.UTF8.GetBytes("no picture");
         foreach ((HttpContent content, int status, string code, string part) in new (HttpContent, int, string, string)[]
         {
@@ -172,6 +171,23 @@ public sealed class PerceiveTests(PerceivingServer fixture) : IClassFixture<Perc
         Assert.StartsWith("default-src 'none'", page.Headers.GetValues("Content-Security-Policy").Single());
         Assert.DoesNotContain("://", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.Equal(s_street, await _server.Http.GetByteArrayAsync("/street.png"));
+    }
+
+    /// <summary>A PNG file that says it has another size.</summary>
+    private static byte[] Sized(byte[] png, int width, int height)
+    {
+        byte[] sized = png.ToArray();
+        BinaryPrimitives.WriteInt32BigEndian(sized.AsSpan(16), width);
+        BinaryPrimitives.WriteInt32BigEndian(sized.AsSpan(20), height);
+        uint crc = uint.MaxValue;
+        foreach (byte b in sized.AsSpan(12, 17))
+        {
+            crc ^= b;
+            for (int bit = 0; bit < 8; bit++) crc = (crc >> 1) ^ ((crc & 1) * 0xEDB88320u);
+        }
+
+        BinaryPrimitives.WriteUInt32BigEndian(sized.AsSpan(29), ~crc);
+        return sized;
     }
 
     private Task<HttpResponseMessage> SendAsync(HttpContent content, string query, string? accept = null) => SendAsync(_server, content, query, accept);

@@ -5,6 +5,7 @@ import { bytes, count, plural } from './engine.js';
 const $ = id => document.getElementById(id);
 const mostColumns = 2048; // of the canvas: more only costs memory
 const strength = .5;
+const leastShare = .0005;
 let network = null, seen = null, run = null, chosen = null, pointed = null;
 
 // The request
@@ -21,6 +22,7 @@ async function meet() {
 
 async function perceive(file, name) {
   run?.abort();
+  if (name.length > 48) name = `${name.slice(0, 36)}…${name.slice(-8)}`;
   const own = run = new AbortController();
   $('error').hidden = true;
   wait(true);
@@ -84,7 +86,7 @@ function layerOf({ width, height, segmentation }) {
     pixels[runs[i]] += runs[i + 1];
   }
   context.putImageData(data, 0, 0);
-  return { picture: layer, shares: classes.map((name, i) => ({ name, share: pixels[i] / (width * height) })).filter(({ share }) => share > 0).sort((a, b) => b.share - a.share) };
+  return { picture: layer, shares: classes.map((name, i) => ({ name, share: pixels[i] / (width * height) })).filter(({ share }) => share >= leastShare).sort((a, b) => b.share - a.share) };
 }
 
 function rgb(color = '#808080') {
@@ -183,28 +185,47 @@ function draw() {
   }
   if (!$('boxes').checked) return;
   // Lines and letters are as large on the screen whatever the picture's size.
-  const box = canvas.getBoundingClientRect(), unit = Math.max(width / (box.width || width), height / (box.height || height)), only = pointed ?? chosen;
-  for (const object of shown().reverse()) {
+  const frame = canvas.getBoundingClientRect(), unit = Math.max(width / (frame.width || width), height / (frame.height || height)), only = pointed ?? chosen;
+  const objects = shown(), taken = [];
+  for (const object of [...objects].reverse()) {
     context.globalAlpha = only && object !== only ? .3 : 1;
-    drawBox(context, object, width / seen.width, unit);
+    drawBox(context, object, unit);
   }
-  if (only) drawBox(context, only, width / seen.width, unit, 2);
   context.globalAlpha = 1;
+  if (only) drawBox(context, only, unit, 2);
+  for (const object of only ? [only] : objects) drawLabel(context, object, unit, taken);
 }
 
-function drawBox(context, object, scale, unit, weight = 1) {
-  const [x, y, right, bottom] = [object.x1, object.y1, object.x2, object.y2].map(edge => edge * scale);
-  const color = network.colors.get(object.class), [r, g, b] = rgb(color), text = `${object.class} ${metres(object)}`.trim();
+function place({ x1, y1, x2, y2 }, { width }) {
+  return [x1, y1, x2, y2].map(edge => edge * width / seen.width);
+}
+
+function drawBox(context, object, unit, weight = 1) {
+  const [left, top, right, bottom] = place(object, context.canvas);
   context.lineWidth = 2 * unit * weight;
-  context.strokeStyle = context.fillStyle = color;
-  context.strokeRect(x, y, right - x, bottom - y);
+  context.strokeStyle = network.colors.get(object.class);
+  context.strokeRect(left, top, right - left, bottom - top);
+}
+
+/** Writes class and metres, or metres alone, above, below or inside of the box, where no label of a higher score stands; else nothing. */
+function drawLabel(context, object, unit, taken) {
+  const [left, top, , bottom] = place(object, context.canvas), color = network.colors.get(object.class), [r, g, b] = rgb(color);
+  const high = 16 * unit, far = metres(object);
   context.font = `600 ${12 * unit}px system-ui, sans-serif`;
-  const wide = context.measureText(text).width + 8 * unit, high = 16 * unit;
-  const left = Math.max(0, Math.min(x - unit, context.canvas.width - wide)), top = y >= high ? y - high : y;
-  context.fillRect(left, top, wide, high);
-  context.fillStyle = .299 * r + .587 * g + .114 * b > 140 ? '#000' : '#fff';
-  context.textBaseline = 'middle';
-  context.fillText(text, left + 4 * unit, top + high / 2);
+  for (const text of far ? [`${object.class} ${far}`, far] : [object.class]) {
+    const wide = context.measureText(text).width + 8 * unit, x = Math.max(0, Math.min(left - unit, context.canvas.width - wide));
+    for (const y of [top - high, bottom, top]) {
+      const free = !taken.some(other => x < other.x + other.wide && other.x < x + wide && y < other.y + high && other.y < y + high);
+      if (y < 0 || y + high > context.canvas.height || !free) continue;
+      taken.push({ x, y, wide });
+      context.fillStyle = color;
+      context.fillRect(x, y, wide, high);
+      context.fillStyle = .299 * r + .587 * g + .114 * b > 140 ? '#000' : '#fff';
+      context.textBaseline = 'middle';
+      context.fillText(text, x + 4 * unit, y + high / 2);
+      return;
+    }
+  }
 }
 
 // What the user does
