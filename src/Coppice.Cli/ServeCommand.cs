@@ -24,7 +24,7 @@ internal static class ServeCommand
             TextWriter error = parsed.InvocationConfiguration.Error;
             ModelName name = ModelName.Of(parsed);
             using ModelSource source = name.Open(model, parsed, error, cancel);
-            ServerOptions options = serve.Server(parsed, ServedName(name, source), Environment.GetEnvironmentVariable(KeyVariable));
+            ServerOptions options = serve.Server(parsed, ServedName(name, source), Environment.GetEnvironmentVariable(KeyVariable)) with { Perception = serve.Perception(parsed, runtime.Threads(parsed)) };
             using Engine engine = await EngineLoading.LoadAsync(source, serve.Engine(parsed, runtime), error, cancel);
             source.Opened();
             name.WarnOfNoise(error);

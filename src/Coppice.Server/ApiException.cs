@@ -9,8 +9,8 @@ internal sealed class ApiException : Exception
     /// <summary>The code of what a chat template refuses or can't render.</summary>
     public const string TemplateError = "template_error";
 
-    private ApiException(int status, string type, string message, string? param, string? code)
-        : base(message) => (Status, Type, Param, Code) = (status, type, param, code);
+    private ApiException(int status, string type, string message, string? param, string? code, Exception? cause = null)
+        : base(message, cause) => (Status, Type, Param, Code) = (status, type, param, code);
 
     /// <summary>The HTTP status.</summary>
     public int Status { get; }
@@ -48,6 +48,10 @@ internal sealed class ApiException : Exception
 
     public static ApiException Stopping() => new(
         StatusCodes.Status503ServiceUnavailable, "server_error", "the server is shutting down and takes no new requests", null, "shutting_down") { RetryAfter = 5 };
+
+    /// <summary>The network for pictures can't be used; why is for the log alone.</summary>
+    public static ApiException NoPerception(Exception cause) => new(
+        StatusCodes.Status503ServiceUnavailable, "server_error", "the network for perception can't be used; the server's log says why", null, "perception_unavailable", cause);
 
     public static ApiException Failed() =>
         new(StatusCodes.Status500InternalServerError, "server_error", "the server failed to answer this request", null, "internal_error");

@@ -28,7 +28,8 @@ internal sealed class PageFiles
             _files['/' + path[Prefix.Length..]] = new PageFile(content, Type(Path.GetExtension(path)), $"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..32]}\"");
         }
 
-        if (_files.TryGetValue("/index.html", out PageFile? index)) _files["/"] = index;
+        foreach ((string path, PageFile page) in _files.Where(f => f.Key.EndsWith(".html", StringComparison.Ordinal)).ToArray())
+            _files[path == "/index.html" ? "/" : path[..^".html".Length]] = page;
     }
 
     /// <summary>The paths, each beginning with a slash.</summary>

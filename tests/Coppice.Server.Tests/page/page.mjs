@@ -1,10 +1,12 @@
 // Drives the web page in Chromium and says for each check, on a line of its own, whether it held:
 //   {"check":"name","error":null}
 // node page.mjs PUZZLES NOISE LOCKED KEY [FOLDER]
-// PUZZLES, NOISE and LOCKED are the addresses of servers with a model of short answers, with one of long answers, and with an API key;
+// PUZZLES, NOISE and LOCKED are the addresses of servers with a model of short answers, with one of long answers, and with an API key; the
+// first and the last have a network for pictures.
 // FOLDER gets screenshots.
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
+import { streets } from './streets.mjs';
 
 const [puzzles, noise, locked, key, folder] = process.argv.slice(2);
 const hosts = new Set([puzzles, noise, locked].map(address => new URL(address).host));
@@ -28,7 +30,7 @@ async function check(name, address, options, body) {
     page.on('request', request => { if (!hosts.has(new URL(request.url()).host)) strangers.push(request.url()); });
     // What the browser itself says of an answer that is an error is no complaint about the page.
     page.on('console', message => {
-      if (['error', 'warning'].includes(message.type()) && !/^Failed to load resource: the server responded with a status of 40[01]/.test(message.text())) complaints.push(`${name}: ${message.text()}`);
+      if (['error', 'warning'].includes(message.type()) && !/^Failed to load resource: the server responded with a status of 40[014]/.test(message.text())) complaints.push(`${name}: ${message.text()}`);
     });
     page.on('pageerror', thrown => complaints.push(`${name}: ${thrown.message}`));
     await page.goto(address);
@@ -359,6 +361,8 @@ await check('key', locked, {}, async page => {
   await page.reload();
   await loaded(page);
 });
+
+await streets({ check, shot, sideways, leastContrast, puzzles, noise, locked, key });
 
 await browser.close();
 console.log(JSON.stringify({ check: 'console', error: complaints.length ? complaints.join('\n') : null }));
