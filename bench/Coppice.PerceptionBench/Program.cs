@@ -5,8 +5,8 @@
 //       measures the weights of DIR once more
 //   Coppice.PerceptionBench overfit DIR [--steps N] [--size WxH] [--threads N]
 //       learns eight streets by heart
-//   Coppice.PerceptionBench cost DIR [--size WxH] [--frames N] [--threads N] [--variants fast,resnet18,resnet50]
-//       processor time and memory of each variant for each set of tasks, each in a process of its own
+//   Coppice.PerceptionBench cost DIR [--size WxH] [--frames N] [--threads N] [--variants fast,resnet18,resnet50] [--precisions fp32,int8]
+//       time and memory of each variant for each set of tasks, each in a process of its own, against what the processor reaches in registers
 //   Coppice.PerceptionBench report DIR FILE
 //       writes what is in DIR into a page of Markdown, between its two marks
 using System.Globalization;
