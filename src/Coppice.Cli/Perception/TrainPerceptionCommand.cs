@@ -49,6 +49,7 @@ internal static class TrainPerceptionCommand
                     Variant = parsed.GetValue(variant),
                     Width = recipe.Width,
                     Height = recipe.Height,
+                    LabelStride = parsed.GetValue(variant) == PerceptionVariant.Fast ? 2 : 4,
                     ObjectClasses = asked.HasFlag(PerceptionTasks.Detection) ? training.ObjectClasses : [],
                     LabelClasses = asked.HasFlag(PerceptionTasks.Segmentation) ? training.LabelClasses : [],
                     Tasks = asked,

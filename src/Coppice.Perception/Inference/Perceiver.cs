@@ -51,7 +51,7 @@ public sealed class Perceiver : IDisposable
         if (config.Detects) _decoder = new BoxDecoder(new Anchors(config.Width, config.Height), config.ObjectClasses.Count, options.Decoding);
         if (!config.Segments) return;
         Shape scores = _buffers[InferenceNetwork.Labels].Shape;
-        _labels = new LabelMap(scores[1], scores[2], scores[3], config.Height / 4f, config.Width / 4f);
+        _labels = new LabelMap(scores[1], scores[2], scores[3], (float)config.Height / config.LabelStride, (float)config.Width / config.LabelStride);
         _scene.HasLabels = true;
     }
 

@@ -119,7 +119,7 @@ public sealed class MultiTaskTraining : IDisposable
             Evaluate = () => Measure(trainer),
         };
         var queue = new BatchQueue<SceneBatch>(batches.Make);
-        bool ended = run.Run((step, _) => Load(queue.Take(step), graph, trainer), cancel);
+        bool ended = run.Run((step, _) => Load(queue.Take(step), step, graph, trainer), cancel);
         IReadOnlyDictionary<string, TensorData> weights = Weights(trainer);
         PerceptionWeights.Save(_path, _config, weights, new Dictionary<string, string>(Perceiver.Calibration(_config, weights, _scenes, _run))
         {
@@ -129,7 +129,7 @@ public sealed class MultiTaskTraining : IDisposable
         return ended;
     }
 
-    private static void Load(SceneBatch batch, MultiTaskGraph graph, Trainer trainer)
+    private static void Load(SceneBatch batch, long step, MultiTaskGraph graph, Trainer trainer)
     {
         batch.Image.CopyTo(trainer.Buffer(graph.Image).As<float>());
         if (graph.Loss.ClassTargets is { } classes)
@@ -139,6 +139,7 @@ public sealed class MultiTaskTraining : IDisposable
             batch.BoxMask.CopyTo(trainer.Buffer(graph.Loss.BoxMask!).As<float>());
         }
 
+        graph.Phases?.Load(trainer, step);
         if (graph.Loss.LabelTargets is { } labels) batch.Labels.CopyTo(trainer.Buffer(labels).As<long>());
     }
 

@@ -124,6 +124,7 @@ public sealed class PerceptionTraining : IDisposable
             (step, _) =>
             {
                 PixelBatch batch = queue.Take(step);
+                graph.Phases.Load(trainer, step);
                 batch.Image.CopyTo(trainer.Buffer(graph.Image).As<float>());
                 batch.Labels.CopyTo(trainer.Buffer(graph.Labels).As<int>());
             },
@@ -147,7 +148,7 @@ public sealed class PerceptionTraining : IDisposable
     {
         var weights = new Dictionary<string, TensorData>(_statistics.Complete(trainer.Weights(_recipe.AverageDecay > 0)), StringComparer.Ordinal);
         TensorData bias = weights[FastNetwork.ScoreBias];
-        float[] corrected = [.. bias.As<float>().ToArray().Zip(_classWeights, (b, w) => b - (float)(_recipe.ClassWeightCorrection * Math.Log(w)))];
+        float[] corrected = [.. bias.As<float>().ToArray().Select((b, i) => b - (float)(_recipe.ClassWeightCorrection * Math.Log(_classWeights[i % _classWeights.Length])))];
         weights[FastNetwork.ScoreBias] = TensorData.Of<float>(bias.Shape, corrected);
         return weights;
     }
