@@ -15,8 +15,11 @@ namespace Coppice.Perception.Networks;
 /// </summary>
 public static class FastNetwork
 {
-    /// <summary>Name of what is added to the score of each class of pixels.</summary>
-    internal const string ScoreBias = "segmentation.score.bias";
+    /// <summary>The layer of the scores of pixels' classes.</summary>
+    internal const string Score = "segmentation.score";
+
+    /// <summary>Name of what is added to them.</summary>
+    internal const string ScoreBias = Score + ".bias";
 
     private const float Epsilon = 1e-4f;
     private const int Stem = 32, Res3 = 64, Res4 = 128, Res5 = 160, Pooled = 32, Top = 96, Neck = 64, Fine = 32, Blocks = 2;
