@@ -51,7 +51,8 @@ public sealed class Perceiver : IDisposable
         if (config.Detects) _decoder = new BoxDecoder(new Anchors(config.Width, config.Height), config.ObjectClasses.Count, options.Decoding);
         if (!config.Segments) return;
         Shape scores = _buffers[InferenceNetwork.Labels].Shape;
-        _labels = new LabelMap(scores[1], scores[2], scores[3], (float)config.Height / config.LabelStride, (float)config.Width / config.LabelStride);
+        int parts = InferenceNetwork.Parts(config);
+        _labels = new LabelMap(scores[1] / (parts * parts), scores[2], scores[3], parts, (float)config.Height / config.LabelStride, (float)config.Width / config.LabelStride, config.LabelOffset / config.LabelStride);
         _scene.HasLabels = true;
     }
 

@@ -21,6 +21,9 @@ public static class FastNetwork
     /// <summary>Name of what is added to them.</summary>
     internal const string ScoreBias = Score + ".bias";
 
+    /// <summary>Pixels of a side of a cell of the last layer.</summary>
+    internal const int CellSide = 4;
+
     private const float Epsilon = 1e-4f;
     private const int Stem = 32, Res3 = 64, Res4 = 128, Res5 = 160, Pooled = 32, Top = 96, Neck = 64, Fine = 32, Blocks = 2;
 
@@ -59,7 +62,7 @@ public static class FastNetwork
         Value fine = Merge(layers, "res3", maps.Res3, res4, Neck);
         fine = Merge(layers, "res2", maps.Res2, Unit(layers, fine, "reduce", Fine, 1), Fine);
         int classes = config.LabelClasses.Count;
-        int parts = 4 / config.LabelStride;
+        int parts = CellSide / config.LabelStride;
         Value labels = layers.Conv(fine, "score", classes * parts * parts, 1, bias: true);
         if (parts > 1) labels = labels.DepthToSpace(parts);
         return (new PerceptionOutputs(found?.Classes, found?.Boxes, labels), auxiliary ? layers.Conv(res4, "auxiliary", classes, 1, bias: true) : null);
@@ -81,7 +84,7 @@ public static class FastNetwork
     {
         Graph g = layers.Graph;
         Value mean = g.Constant(TensorData.Of<float>(new(1, 3, 1, 1), [123, 117, 104]));
-        Value res2 = Unit(layers, Blocked((image - mean) * (1 / 58f), 4), "stem", Stem, 3);
+        Value res2 = Unit(layers, Blocked((image - mean) * (1 / 58f), CellSide), "stem", Stem, 3);
         Value res3 = Stage(layers, res2, "res3", Res3);
         Value res4 = Stage(layers, res3, "res4", Res4);
         return new Maps(res2, res3, res4, Stage(layers, res4, "res5", Res5));
