@@ -22,8 +22,8 @@ internal static class LearnedTasks
     {
         (int width, int height) = options.Size(256, 128);
         int scenes = options.Number("scenes", 800), held = options.Number("held", 200);
-        var training = new SyntheticStreets(SyntheticStreets.SeedOf("train"), scenes, width, height);
-        var heldOut = new SyntheticStreets(SyntheticStreets.SeedOf("val"), held, width, height);
+        int least = options.Number("least-height", 0);
+        SyntheticStreets training = Streets("train", scenes, width, height, least), heldOut = Streets("val", held, width, height, least);
         for (int seed = 1; seed <= options.Number("seeds", 2); seed++)
         {
             foreach ((string name, PerceptionTasks tasks) in All)
@@ -38,7 +38,7 @@ internal static class LearnedTasks
                 if (!Learn(learning, recipe, stop)) return 1;
                 Measured ofImage = Percent(Score(path, heldOut, NormalizationMode.Batch, options.Threads));
                 Results.Write(result, new Learned(
-                    name, seed, width, height, recipe.Stages[0].Steps, recipe.Stages[0].Batch, scenes, held, Minutes(path) - before, Percent(learning.Score!), ofImage));
+                    name, seed, width, height, least, recipe.Stages[0].Steps, recipe.Stages[0].Batch, scenes, held, Minutes(path) - before, Percent(learning.Score!), ofImage));
             }
         }
 
@@ -52,7 +52,7 @@ internal static class LearnedTasks
         {
             Learned before = Results.Read<Learned>(folder, Path.GetFileName(result))[0];
             bool heart = before.HeldOut == before.Scenes;
-            var scenes = new SyntheticStreets(SyntheticStreets.SeedOf(heart ? "train" : "val"), before.HeldOut, before.Width, before.Height);
+            SyntheticStreets scenes = Streets(heart ? "train" : "val", before.HeldOut, before.Width, before.Height, before.LeastHeight);
             string path = Path.Combine(folder, Path.GetFileName(result).Split(".learned")[0] + ".safetensors");
             Results.Write(result, before with
             {
@@ -67,18 +67,22 @@ internal static class LearnedTasks
     public static int Overfit(string folder, Options options, CancellationToken stop)
     {
         (int width, int height) = options.Size(256, 128);
-        var scenes = new SyntheticStreets(SyntheticStreets.SeedOf("train"), 8, width, height);
+        SyntheticStreets scenes = Streets("train", 8, width, height, options.Number("least-height", 0));
         PerceptionRecipe recipe = Recipe("overfit", 1, width, height, options.Number("steps", 800), 8);
         recipe.MirrorOnly = false;
         PerceptionConfig config = Config(PerceptionVariant.Fast, PerceptionTasks.All, width, height, scenes.ObjectClasses, scenes.LabelClasses);
-        string path = Path.Combine(folder, "overfit.safetensors");
+        string path = Path.Combine(folder, $"overfit-{width}x{height}.safetensors");
         using var learning = new MultiTaskTraining(recipe, config, scenes, scenes, path, options.Threads);
         if (!Learn(learning, recipe, stop)) return 1;
         Results.Write(Path.ChangeExtension(path, ".learned8.json"), new Learned(
-            "overfit", 1, width, height, recipe.Stages[0].Steps, 8, 8, 8, Minutes(path), Percent(learning.Score!), Percent(Score(path, scenes, NormalizationMode.Batch, options.Threads))));
+            "overfit", 1, width, height, options.Number("least-height", 0), recipe.Stages[0].Steps, 8, 8, 8, Minutes(path), Percent(learning.Score!), Percent(Score(path, scenes, NormalizationMode.Batch, options.Threads))));
         Console.WriteLine(learning.Score);
         return 0;
     }
+
+    /// <summary>Streets of a split whose boxes have at least so many percent of the picture's height.</summary>
+    private static SyntheticStreets Streets(string split, int count, int width, int height, int leastHeight) =>
+        new(SyntheticStreets.SeedOf(split), count, width, height) { LeastHeight = leastHeight / 100f };
 
     public static PerceptionConfig Config(
         PerceptionVariant variant, PerceptionTasks tasks, int width, int height, IReadOnlyList<string> objects, IReadOnlyList<string> labels) => new()
@@ -87,6 +91,7 @@ internal static class LearnedTasks
         Tasks = tasks,
         Width = width,
         Height = height,
+        LabelStride = variant == PerceptionVariant.Fast ? 2 : 4,
         ObjectClasses = tasks.HasFlag(PerceptionTasks.Detection) ? objects : [],
         LabelClasses = tasks.HasFlag(PerceptionTasks.Segmentation) ? labels : [],
     };
@@ -101,10 +106,17 @@ internal static class LearnedTasks
         MirrorOnly = true,
         LearningRate = 3e-3f,
         WarmupSteps = Math.Min(100, steps / 10),
-        AverageDecay = 0.99f,
+        AverageDecay = 0.995f,
         EvaluateEvery = Math.Max(100, steps / 4),
-        // The clean normalization: streets have unlabelled pixels in different numbers.
-        Loss = new LossOptions { PixelNormalization = PixelNormalization.ValidPixels },
+        ClipNorm = 10,
+        // The clean normalizations, as assets/streets.json has them: streets have unlabelled pixels in different numbers.
+        Loss = new LossOptions
+        {
+            SegmentationWeight = 2,
+            LeastNegatives = 16,
+            BoxNormalization = BoxNormalization.ObjectAnchors,
+            PixelNormalization = PixelNormalization.ValidPixels,
+        },
     };
 
     private static bool Learn(MultiTaskTraining learning, PerceptionRecipe recipe, CancellationToken stop)

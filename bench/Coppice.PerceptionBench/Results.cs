@@ -8,6 +8,7 @@ internal sealed record Learned(
     int Seed,
     int Width,
     int Height,
+    int LeastHeight,
     int Steps,
     int Batch,
     int Scenes,

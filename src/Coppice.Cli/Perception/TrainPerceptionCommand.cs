@@ -24,12 +24,13 @@ internal static class TrainPerceptionCommand
         var variant = new Option<PerceptionVariant>("--variant") { HelpName = "fast|resnet18|resnet50", Description = "The network (fast if not given).", DefaultValueFactory = _ => PerceptionVariant.Fast, CustomParser = ParseVariant };
         var config = new Option<string?>("--config") { HelpName = "FILE", Description = "The recipe in JSON; what it leaves out has its default." };
         var output = new Option<string>("--out") { HelpName = "FILE", Description = "The weights, a safetensors file; checkpoint and curve are written beside it.", Required = true };
+        var from = new Option<string?>("--from") { HelpName = "FILE", Description = "Weights to start from instead of random ones; layers of another shape start anew." };
         Option<int?> images = OptionParsers.Number("--images", "Learn only the first images and measure on them too: shows that the network can learn.", 1, int.MaxValue);
         Option<int?> every = OptionParsers.Number("--checkpoint-every", "Seconds between checkpoints; 120 if not given. A run that is killed loses no more.", 1, 86_400);
         Option<int?> threads = OptionParsers.Number("--threads", "Threads to compute with; all cores if not given.", 1, 1024);
         var command = new Command("perception", "Trains a network that sees streets; goes on where an earlier run of the same recipe stopped, and Ctrl-C saves.")
         {
-            data, tasks, variant, config, output, images, every, threads,
+            data, tasks, variant, config, output, from, images, every, threads,
         };
         command.SetAction((parsed, cancel) => Task.Run(
             () =>
@@ -49,6 +50,7 @@ internal static class TrainPerceptionCommand
                     Variant = parsed.GetValue(variant),
                     Width = recipe.Width,
                     Height = recipe.Height,
+                    LabelStride = parsed.GetValue(variant) == PerceptionVariant.Fast ? 2 : 4,
                     ObjectClasses = asked.HasFlag(PerceptionTasks.Detection) ? training.ObjectClasses : [],
                     LabelClasses = asked.HasFlag(PerceptionTasks.Segmentation) ? training.LabelClasses : [],
                     Tasks = asked,
@@ -57,11 +59,11 @@ internal static class TrainPerceptionCommand
                 int count = parsed.GetValue(threads) ?? 0;
                 if (!crops)
                 {
-                    using var several = new MultiTaskTraining(recipe, network, training, heldOut, file, count);
+                    using var several = new MultiTaskTraining(recipe, network, training, heldOut, file, count, parsed.GetValue(from));
                     return Run((report, stepped) => several.Run(saving, report, stepped, cancel), () => Held(several), recipe, file, parsed.InvocationConfiguration, cancel);
                 }
 
-                using var learning = new PerceptionTraining(recipe, network, training, heldOut, file, count);
+                using var learning = new PerceptionTraining(recipe, network, training, heldOut, file, count, parsed.GetValue(from));
                 return Run((report, stepped) => learning.Run(saving, report, stepped, cancel), () => Held(learning), recipe, file, parsed.InvocationConfiguration, cancel);
             },
             CancellationToken.None));

@@ -43,7 +43,7 @@ public sealed class SyntheticStreets : ISceneSet
     }
 
     /// <inheritdoc/>
-    public string Name => $"synthetic streets, seed {_seed}, {Width}x{Height}";
+    public string Name => $"synthetic streets, seed {_seed}, {Width}x{Height}{(LeastHeight > 0 ? $", boxes from {LeastHeight:0.###} of the height" : "")}";
 
     /// <inheritdoc/>
     public int Count { get; }
@@ -56,6 +56,12 @@ public sealed class SyntheticStreets : ISceneSet
 
     /// <summary>Rows of each picture.</summary>
     public int Height { get; }
+
+    /// <summary>
+    /// The least height of a box as a share of the picture's, 0 to 1: far objects are then drawn without one, as in KITTI's groups of
+    /// difficulty, so that small pictures ask for nothing that is a few pixels. 0 for the limits that always hold.
+    /// </summary>
+    public float LeastHeight { get; init; }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> ObjectClasses => SceneClasses.Objects;
@@ -85,7 +91,7 @@ public sealed class SyntheticStreets : ISceneSet
         StreetBuilder.Build(new SceneRandom(_seed, index, 2), world);
         // What is smaller than 5 pixels of a row of 512 is not told apart, and no network is asked to.
         int side = Math.Max(3, Width / 100), pixels = Math.Max(12, Width * Height / 2600);
-        Scene scene = renderer.Draw(world, _samples, new(0.25f, side, pixels), ref random);
+        Scene scene = renderer.Draw(world, _samples, new(0.25f, side, Math.Max(side, (int)MathF.Ceiling(LeastHeight * Height)), pixels), ref random);
         _renderers.Add(renderer);
         return scene;
     }

@@ -15,7 +15,9 @@ internal static class InferenceNetwork
     /// <summary>The network with its weights stored.</summary>
     /// <param name="config">At the size of the image.</param>
     /// <param name="weights">By name.</param>
-    /// <param name="foldImage">Whether what is done to the channels first is left to the caller.</param>
+    /// <param name="foldImage">
+    /// Whether what is done to the channels first is left to the caller, and what is done to the scores of quarters of cells last.
+    /// </param>
     public static FoldedGraph Fold(PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, bool foldImage)
     {
         var graph = new Graph("perception");
@@ -23,9 +25,12 @@ internal static class InferenceNetwork
         PerceptionOutputs outputs = PerceptionNetwork.Build(graph, image, config, NormalizationMode.Running);
         if (outputs.Classes is { } classes) graph.Output(classes.Identity(Classes));
         if (outputs.Boxes is { } boxes) graph.Output(boxes.Identity(Boxes));
-        if (outputs.Labels is { } labels) graph.Output(labels.Identity(Labels));
+        if (outputs.Labels is { } labels) graph.Output((foldImage && Parts(config) > 1 ? labels.Producer!.Input(0) : labels).Identity(Labels));
         return FoldedGraph.Of(graph, weights, foldImage);
     }
+
+    /// <summary>Rows, and columns, of scores for the classes of pixels in each cell of the last layer.</summary>
+    public static int Parts(PerceptionConfig config) => FastNetwork.CellSide / config.LabelStride;
 
     /// <summary>Mean ranges of a folded graph's tensors over images.</summary>
     /// <param name="folded">The graph; the tensors become its outputs.</param>

@@ -8,14 +8,21 @@ namespace Coppice.Perception.Networks;
 /// <para>
 /// Encoder, scope <c>backbone</c>: 4x4 blocks as channels, <c>stem</c> 3x3 (/4); then at /8, /16 and /32 a 2x2 <c>down</c> and residual blocks
 /// of two 3x3. Scope <c>neck</c>: /32 with means over 2x2, 4x4 and the whole map; on the way up each map is added to a 1x1 of the encoder's.
-/// Detection reads the neck's /16 and /32. Scope <c>segmentation</c>: /8 and /4 in the same way, and a 1x1 score for each class at /4.
+/// Detection reads the neck's /16 and /32. Scope <c>segmentation</c>: /8 and /4 in the same way, and a 1x1 score for each class at /4,
+/// or for each class and quarter of the cell, which makes scores at /2 (sub-pixel convolution, Shi and others, arXiv 1609.05158).
 /// Images of any size: maps are padded to even sides on the way down and cut on the way up.
 /// </para>
 /// </summary>
 public static class FastNetwork
 {
-    /// <summary>Name of what is added to the score of each class of pixels.</summary>
-    internal const string ScoreBias = "segmentation.score.bias";
+    /// <summary>The layer of the scores of pixels' classes.</summary>
+    internal const string Score = "segmentation.score";
+
+    /// <summary>Name of what is added to them.</summary>
+    internal const string ScoreBias = Score + ".bias";
+
+    /// <summary>Pixels of a side of a cell of the last layer.</summary>
+    internal const int CellSide = 4;
 
     private const float Epsilon = 1e-4f;
     private const int Stem = 32, Res3 = 64, Res4 = 128, Res5 = 160, Pooled = 32, Top = 96, Neck = 64, Fine = 32, Blocks = 2;
@@ -26,7 +33,7 @@ public static class FastNetwork
     /// <param name="config">Tasks and classes.</param>
     /// <param name="mode">Which statistics normalizations use.</param>
     /// <param name="auxiliary">Whether the neck's /16 map is scored too, for a second loss in training.</param>
-    /// <returns>The outputs, labels at a quarter of the image's sides rounded up, and the scores of the /16 map if asked for.</returns>
+    /// <returns>The outputs, labels at a quarter of the image's sides rounded up or twice that, and the scores of the /16 map if asked for.</returns>
     public static (PerceptionOutputs Outputs, Value? Auxiliary) Build(
         Graph g, Value image, PerceptionConfig config, NormalizationMode mode, bool auxiliary = false)
     {
@@ -55,7 +62,9 @@ public static class FastNetwork
         Value fine = Merge(layers, "res3", maps.Res3, res4, Neck);
         fine = Merge(layers, "res2", maps.Res2, Unit(layers, fine, "reduce", Fine, 1), Fine);
         int classes = config.LabelClasses.Count;
-        Value labels = layers.Conv(fine, "score", classes, 1, bias: true);
+        int parts = CellSide / config.LabelStride;
+        Value labels = layers.Conv(fine, "score", classes * parts * parts, 1, bias: true);
+        if (parts > 1) labels = labels.DepthToSpace(parts);
         return (new PerceptionOutputs(found?.Classes, found?.Boxes, labels), auxiliary ? layers.Conv(res4, "auxiliary", classes, 1, bias: true) : null);
     }
 
@@ -75,7 +84,7 @@ public static class FastNetwork
     {
         Graph g = layers.Graph;
         Value mean = g.Constant(TensorData.Of<float>(new(1, 3, 1, 1), [123, 117, 104]));
-        Value res2 = Unit(layers, Blocked((image - mean) * (1 / 58f), 4), "stem", Stem, 3);
+        Value res2 = Unit(layers, Blocked((image - mean) * (1 / 58f), CellSide), "stem", Stem, 3);
         Value res3 = Stage(layers, res2, "res3", Res3);
         Value res4 = Stage(layers, res3, "res4", Res4);
         return new Maps(res2, res3, res4, Stage(layers, res4, "res5", Res5));

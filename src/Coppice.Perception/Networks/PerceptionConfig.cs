@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Coppice.Graphs;
 
@@ -6,7 +7,8 @@ namespace Coppice.Perception.Networks;
 /// <summary>What a network is built from; kept as metadata beside its weights, so that a file of weights is enough to run it.</summary>
 public sealed record PerceptionConfig
 {
-    private const int SmallestSide = 32, LargestSide = 8192;
+    private const int SmallestSide = 32, LargestSide = 8192, WideStride = 4, FineStride = 2;
+    private const float EarlierOffset = 0.5f;
 
     /// <summary>Which network.</summary>
     public PerceptionVariant Variant { get; init; } = PerceptionVariant.Fast;
@@ -22,6 +24,18 @@ public sealed record PerceptionConfig
 
     /// <summary>Names of the classes of pixels; empty without segmentation.</summary>
     public IReadOnlyList<string> LabelClasses { get; init; } = [];
+
+    /// <summary>
+    /// Pixels of the image's sides to a score for the classes of pixels: 4, or 2 for the fast variant, whose last layer then scores the four
+    /// quarters of each cell by themselves.
+    /// </summary>
+    public int LabelStride { get; init; } = WideStride;
+
+    /// <summary>
+    /// How far to the right of and below its place the pixel lies that a score was trained for, pixels. Files that do not say have 0.5: they
+    /// learned the lower right label of each 2x2 block. Trainings now learn every pixel at its place, 0.
+    /// </summary>
+    public float LabelOffset { get; init; }
 
     /// <summary>What it answers.</summary>
     public PerceptionTasks Tasks { get; init; } = PerceptionTasks.All;
@@ -42,6 +56,9 @@ public sealed record PerceptionConfig
         if (Width is < SmallestSide or > LargestSide || Height is < SmallestSide or > LargestSide)
             throw new GraphException($"an image of {Width}x{Height}; expected sides from {SmallestSide} to {LargestSide}");
         if (!Enum.IsDefined(Variant)) throw new GraphException($"variant {Variant}; expected {string.Join(", ", Enum.GetNames<PerceptionVariant>())}");
+        if (LabelStride != WideStride && (LabelStride != FineStride || Variant != PerceptionVariant.Fast))
+            throw new GraphException($"a label stride of {LabelStride} for the variant {Variant}; expected 4, or 2 for {PerceptionVariant.Fast}");
+        if (LabelOffset is not (>= -1 and <= 1)) throw new GraphException($"a label offset of {LabelOffset}; expected -1 to 1");
         if (Tasks == PerceptionTasks.None || (Tasks | PerceptionTasks.All) != PerceptionTasks.All || (Tasks.HasFlag(PerceptionTasks.Distance) && !Detects))
             throw new GraphException($"tasks {Tasks}; expected Detection, Detection and Distance, Segmentation, or them together");
         if (Detects && ObjectClasses.Count == 0) throw new GraphException("detection without object classes; expected one or more");
@@ -56,6 +73,8 @@ public sealed record PerceptionConfig
         ["perception.width"] = $"{Width}",
         ["perception.height"] = $"{Height}",
         ["perception.tasks"] = Tasks.ToString(),
+        ["perception.label_stride"] = $"{LabelStride}",
+        ["perception.label_offset"] = LabelOffset.ToString(CultureInfo.InvariantCulture),
         ["perception.object_classes"] = JsonSerializer.Serialize(ObjectClasses),
         ["perception.label_classes"] = JsonSerializer.Serialize(LabelClasses),
     };
@@ -72,6 +91,11 @@ public sealed record PerceptionConfig
             Width = int.TryParse(Text("width"), out int width) ? width : throw Wrong("width", "a number"),
             Height = int.TryParse(Text("height"), out int height) ? height : throw Wrong("height", "a number"),
             Tasks = Enum.TryParse(Text("tasks"), out PerceptionTasks tasks) ? tasks : throw Wrong("tasks", "tasks"),
+            // Files from before there was a choice do not say.
+            LabelStride = !metadata.ContainsKey("perception.label_stride") ? WideStride
+                : int.TryParse(Text("label_stride"), out int stride) ? stride : throw Wrong("label_stride", "a number"),
+            LabelOffset = !metadata.ContainsKey("perception.label_offset") ? EarlierOffset
+                : float.TryParse(Text("label_offset"), CultureInfo.InvariantCulture, out float offset) ? offset : throw Wrong("label_offset", "a number"),
             ObjectClasses = Names("object_classes"),
             LabelClasses = Names("label_classes"),
         };
@@ -99,9 +123,9 @@ public sealed record PerceptionConfig
 
     /// <inheritdoc/>
     public bool Equals(PerceptionConfig? other) =>
-        other is not null && (Variant, Width, Height, Tasks) == (other.Variant, other.Width, other.Height, other.Tasks)
+        other is not null && (Variant, Width, Height, Tasks, LabelStride, LabelOffset) == (other.Variant, other.Width, other.Height, other.Tasks, other.LabelStride, other.LabelOffset)
         && ObjectClasses.SequenceEqual(other.ObjectClasses) && LabelClasses.SequenceEqual(other.LabelClasses);
 
     /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(Variant, Width, Height, Tasks, ObjectClasses.Count, LabelClasses.Count);
+    public override int GetHashCode() => HashCode.Combine(Variant, Width, Height, Tasks, LabelStride, ObjectClasses.Count, LabelClasses.Count);
 }

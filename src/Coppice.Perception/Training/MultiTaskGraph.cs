@@ -18,8 +18,8 @@ internal sealed class MultiTaskGraph
         PerceptionOutputs outputs = PerceptionNetwork.Build(Graph, Image, config, NormalizationMode.Batch);
         if (outputs.Labels is { } labels && config.Variant == PerceptionVariant.Fast)
         {
-            // The fast variant learns thin things at half the image's sides; its scores are at a quarter.
-            outputs = outputs with { Labels = FastNetwork.Enlarge(labels, 2, new((config.Height + 1) / 2, (config.Width + 1) / 2)) };
+            Phases = new PixelPhases(Graph, labels, config);
+            outputs = outputs with { Labels = Phases.Scores };
         }
 
         Loss = PerceptionLoss.Add(outputs, options);
@@ -32,6 +32,9 @@ internal sealed class MultiTaskGraph
 
     /// <summary>Input [batch, 3, height, width], 0 to 255.</summary>
     public Value Image { get; }
+
+    /// <summary>Which pixels a step learns; null where their classes are not learned, or at the network's own places.</summary>
+    public PixelPhases? Phases { get; }
 
     /// <summary>The losses and their inputs.</summary>
     public PerceptionLoss Loss { get; }

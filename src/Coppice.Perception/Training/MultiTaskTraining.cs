@@ -16,6 +16,7 @@ public sealed class MultiTaskTraining : IDisposable
     private readonly PerceptionConfig _config;
     private readonly KeptScenes _scenes, _heldOutScenes;
     private readonly string _identity, _path;
+    private readonly string? _from;
     private readonly GraphRunOptions _run;
     private readonly StatisticsPass _statistics;
     private readonly SceneAnswers _answers;
@@ -27,8 +28,9 @@ public sealed class MultiTaskTraining : IDisposable
     /// <param name="heldOut">Scenes to measure on.</param>
     /// <param name="path">The file of weights, safetensors.</param>
     /// <param name="threads">Threads to compute with; 0 for one a core.</param>
+    /// <param name="from">A file of weights to start from, see <see cref="StartWeights"/>; null for random ones.</param>
     /// <exception cref="GraphException">Recipe or config are not as they must be, or the scenes have other classes.</exception>
-    public MultiTaskTraining(PerceptionRecipe recipe, PerceptionConfig config, ISceneSet training, ISceneSet heldOut, string path, int threads = 0)
+    public MultiTaskTraining(PerceptionRecipe recipe, PerceptionConfig config, ISceneSet training, ISceneSet heldOut, string path, int threads = 0, string? from = null)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(config);
@@ -43,8 +45,8 @@ public sealed class MultiTaskTraining : IDisposable
                 throw new GraphException($"a stage of {stage.Width}x{stage.Height}; expected {config.Width}x{config.Height}, the network's size, which anchors depend on");
         }
 
-        (_recipe, _config, _path) = (recipe, config, path);
-        _identity = $"{training.Name}, {training.Count} scenes\n{string.Join('\n', config.ToMetadata().Select(m => $"{m.Key}={m.Value}"))}\n{recipe.ToJson()}";
+        (_recipe, _config, _path, _from) = (recipe, config, path, from);
+        _identity = $"{training.Name}, {training.Count} scenes\n{string.Join('\n', config.ToMetadata().Select(m => $"{m.Key}={m.Value}"))}\n{recipe.ToJson()}{StartWeights.Identity(from)}";
         _run = new GraphRunOptions { Threads = threads, Spin = false };
         _scenes = new KeptScenes(training, config);
         _heldOutScenes = heldOut == training ? _scenes : new KeptScenes(heldOut, config);
@@ -97,7 +99,7 @@ public sealed class MultiTaskTraining : IDisposable
         PerceptionStage stage, long end, TimeSpan checkpointEvery, Action<CurvePoint>? report, Action<long, int>? stepped, CancellationToken cancel)
     {
         var graph = new MultiTaskGraph(_config, stage.Batch, _recipe.Loss);
-        IReadOnlyDictionary<string, TensorData> first = PerceptionWeights.Initial(graph.Graph.Parameters, (ulong)_recipe.Seed);
+        IReadOnlyDictionary<string, TensorData> first = StartWeights.Over(PerceptionWeights.Initial(graph.Graph.Parameters, (ulong)_recipe.Seed), _from);
         using var trainer = new Trainer(graph.Graph, graph.Loss.Total, first, Options());
         var batches = new SceneBatches(_scenes, _config, graph, _recipe.Seed, SceneChanges.Of(stage, _recipe));
         var run = new TrainingRun(trainer, new TrainingRunOptions
@@ -119,7 +121,7 @@ public sealed class MultiTaskTraining : IDisposable
             Evaluate = () => Measure(trainer),
         };
         var queue = new BatchQueue<SceneBatch>(batches.Make);
-        bool ended = run.Run((step, _) => Load(queue.Take(step), graph, trainer), cancel);
+        bool ended = run.Run((step, _) => Load(queue.Take(step), step, graph, trainer), cancel);
         IReadOnlyDictionary<string, TensorData> weights = Weights(trainer);
         PerceptionWeights.Save(_path, _config, weights, new Dictionary<string, string>(Perceiver.Calibration(_config, weights, _scenes, _run))
         {
@@ -129,7 +131,7 @@ public sealed class MultiTaskTraining : IDisposable
         return ended;
     }
 
-    private static void Load(SceneBatch batch, MultiTaskGraph graph, Trainer trainer)
+    private static void Load(SceneBatch batch, long step, MultiTaskGraph graph, Trainer trainer)
     {
         batch.Image.CopyTo(trainer.Buffer(graph.Image).As<float>());
         if (graph.Loss.ClassTargets is { } classes)
@@ -139,6 +141,7 @@ public sealed class MultiTaskTraining : IDisposable
             batch.BoxMask.CopyTo(trainer.Buffer(graph.Loss.BoxMask!).As<float>());
         }
 
+        graph.Phases?.Load(trainer, step);
         if (graph.Loss.LabelTargets is { } labels) batch.Labels.CopyTo(trainer.Buffer(labels).As<long>());
     }
 

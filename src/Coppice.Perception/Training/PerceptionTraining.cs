@@ -19,6 +19,7 @@ public sealed class PerceptionTraining : IDisposable
     private readonly IReadOnlyList<Scene> _scenes;
     private readonly string _identity;
     private readonly string _path;
+    private readonly string? _from;
     private readonly GraphRunOptions _run;
     private readonly IReadOnlyList<Scene> _heldOut;
     private readonly StatisticsPass _statistics;
@@ -32,8 +33,9 @@ public sealed class PerceptionTraining : IDisposable
     /// <param name="heldOut">Scenes to measure on.</param>
     /// <param name="path">The file of weights, safetensors.</param>
     /// <param name="threads">Threads to compute with; 0 for one a core.</param>
+    /// <param name="from">A file of weights to start from, see <see cref="StartWeights"/>; null for random ones.</param>
     /// <exception cref="GraphException">Recipe or config are not as they must be, or scenes are of another size.</exception>
-    public PerceptionTraining(PerceptionRecipe recipe, PerceptionConfig config, ISceneSet training, ISceneSet heldOut, string path, int threads = 0)
+    public PerceptionTraining(PerceptionRecipe recipe, PerceptionConfig config, ISceneSet training, ISceneSet heldOut, string path, int threads = 0, string? from = null)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(config);
@@ -42,9 +44,9 @@ public sealed class PerceptionTraining : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(path);
         recipe.Check();
         config.Check();
-        (_recipe, _config, _path) = (recipe, config, path);
+        (_recipe, _config, _path, _from) = (recipe, config, path, from);
         // What only changes what is written at the end is no other training.
-        _identity = $"{training.Name}, {training.Count} scenes\n{string.Join('\n', config.ToMetadata().Select(m => $"{m.Key}={m.Value}"))}\n{(recipe with { ClassWeightCorrection = 0 }).ToJson()}";
+        _identity = $"{training.Name}, {training.Count} scenes\n{string.Join('\n', config.ToMetadata().Select(m => $"{m.Key}={m.Value}"))}\n{(recipe with { ClassWeightCorrection = 0 }).ToJson()}{StartWeights.Identity(from)}";
         // Idle threads must not take the core of the task that makes the next batch.
         _run = new GraphRunOptions { Threads = threads, Spin = false };
         var kept = new KeptScenes(training, config);
@@ -104,7 +106,7 @@ public sealed class PerceptionTraining : IDisposable
         PerceptionStage stage, PixelBatches batches, long end, TimeSpan checkpointEvery, Action<CurvePoint>? report, Action<long, int>? stepped, CancellationToken cancel)
     {
         var graph = new SegmentationGraph(_config with { Width = stage.Width, Height = stage.Height }, stage.Batch, _classWeights, _recipe.AuxiliaryWeight);
-        using var trainer = new Trainer(graph.Graph, graph.Loss, FirstWeights.Of(graph.Graph, _recipe.Seed), Options());
+        using var trainer = new Trainer(graph.Graph, graph.Loss, StartWeights.Over(FirstWeights.Of(graph.Graph, _recipe.Seed), _from), Options());
         var run = new TrainingRun(trainer, new TrainingRunOptions
         {
             Steps = end,
@@ -124,6 +126,7 @@ public sealed class PerceptionTraining : IDisposable
             (step, _) =>
             {
                 PixelBatch batch = queue.Take(step);
+                graph.Phases.Load(trainer, step);
                 batch.Image.CopyTo(trainer.Buffer(graph.Image).As<float>());
                 batch.Labels.CopyTo(trainer.Buffer(graph.Labels).As<int>());
             },
@@ -147,7 +150,7 @@ public sealed class PerceptionTraining : IDisposable
     {
         var weights = new Dictionary<string, TensorData>(_statistics.Complete(trainer.Weights(_recipe.AverageDecay > 0)), StringComparer.Ordinal);
         TensorData bias = weights[FastNetwork.ScoreBias];
-        float[] corrected = [.. bias.As<float>().ToArray().Zip(_classWeights, (b, w) => b - (float)(_recipe.ClassWeightCorrection * Math.Log(w)))];
+        float[] corrected = [.. bias.As<float>().ToArray().Select((b, i) => b - (float)(_recipe.ClassWeightCorrection * Math.Log(_classWeights[i % _classWeights.Length])))];
         weights[FastNetwork.ScoreBias] = TensorData.Of<float>(bias.Shape, corrected);
         return weights;
     }

@@ -20,9 +20,10 @@ internal sealed class PixelAugmentation(int width, int height, double minScale, 
     /// <summary>Writes one crop.</summary>
     /// <param name="scene">Picture and labels.</param>
     /// <param name="random">What is drawn.</param>
+    /// <param name="phase">Which pixel of each 2x2 block has a label, see <see cref="PixelPhases"/>.</param>
     /// <param name="image">[3, height, width], 0 to 255.</param>
-    /// <param name="labels">[height / 2, width / 2]: of each 2x2 block the lower right label.</param>
-    public void Write(Scene scene, SceneRandom random, Span<float> image, Span<int> labels)
+    /// <param name="labels">[height / 2, width / 2].</param>
+    public void Write(Scene scene, SceneRandom random, (int Row, int Column) phase, Span<float> image, Span<int> labels)
     {
         double scale = minScale * Math.Pow(maxScale / minScale, random.Uniform());
         double aspect = minScale == maxScale ? 1 : Math.Pow(1 + AspectRange, (2 * random.Uniform()) - 1);
@@ -30,7 +31,7 @@ internal sealed class PixelAugmentation(int width, int height, double minScale, 
         Axis x = Axis.Random(ref random, width, scene.Image.Width, scale * aspect, flip);
         Axis y = Axis.Random(ref random, height, scene.Image.Height, scale / aspect, flip: false);
         Colors(scene.Image, new ColorChange(ref random, jitter), x, y, image);
-        Labels(scene, x, y, labels);
+        Labels(scene, x, y, phase, labels);
     }
 
     private static void Colors(RgbImage from, ColorChange change, Axis x, Axis y, Span<float> to)
@@ -75,14 +76,14 @@ internal sealed class PixelAugmentation(int width, int height, double minScale, 
         return above + ((below - above) * down);
     }
 
-    private static void Labels(Scene scene, Axis x, Axis y, Span<int> to)
+    private static void Labels(Scene scene, Axis x, Axis y, (int Row, int Column) phase, Span<int> to)
     {
         byte[] labels = scene.Labels ?? throw new ArgumentException("a scene without labels", nameof(scene));
         int at = 0;
-        for (int row = 1; row < y.Length; row += 2)
+        for (int row = phase.Row; row < y.Length; row += 2)
         {
             int line = (y.Part[row] < 0.5f ? y.Low[row] : y.High[row]) * scene.Image.Width;
-            for (int i = 1; i < x.Length; i += 2, at++)
+            for (int i = phase.Column; i < x.Length; i += 2, at++)
             {
                 bool inside = y.Inside[row] && x.Inside[i];
                 to[at] = inside ? labels[line + (x.Part[i] < 0.5f ? x.Low[i] : x.High[i])] : SceneClasses.Ignored;

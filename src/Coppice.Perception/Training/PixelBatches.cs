@@ -44,12 +44,13 @@ internal sealed class PixelBatches
     {
         PixelBatch batch = _kept[step % _kept.Length];
         int pixels = _stage.Width * _stage.Height;
+        (int Row, int Column) phase = PixelPhases.Of(step);
         long first = _firstImage + ((step - _firstStep) * _stage.Batch);
         for (int i = 0; i < _stage.Batch; i++)
         {
             var random = new SceneRandom(_seed, first + i, CropStream);
             _augmentation.Write(
-                _scenes[Scene(first + i)], random, batch.Image.AsSpan(i * 3 * pixels, 3 * pixels), batch.Labels.AsSpan(i * pixels / 4, pixels / 4));
+                _scenes[Scene(first + i)], random, phase, batch.Image.AsSpan(i * 3 * pixels, 3 * pixels), batch.Labels.AsSpan(i * pixels / 4, pixels / 4));
         }
 
         return batch;

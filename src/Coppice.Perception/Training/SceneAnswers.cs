@@ -72,7 +72,7 @@ internal sealed class SceneAnswers : IDisposable
     private static Value Whole(Value scores, PerceptionConfig config)
     {
         Extent size = new(config.Height, config.Width);
-        return config.Variant == PerceptionVariant.Fast ? FastNetwork.Enlarge(scores, 4, size) : scores.Softmax(1).ResizeByProducts(size);
+        return config.Variant == PerceptionVariant.Fast ? FastNetwork.Enlarge(scores, config.LabelStride, size) : scores.Softmax(1).ResizeByProducts(size);
     }
 
     /// <summary>The class of the greatest score of each pixel.</summary>

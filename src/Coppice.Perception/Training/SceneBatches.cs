@@ -41,6 +41,7 @@ internal sealed class SceneBatches
     private readonly int _batch;
     private readonly ulong _seed;
     private readonly Shape _labels;
+    private readonly bool _phases;
     private readonly SceneOrder _order;
     private readonly TargetAssignment _assignment;
     private readonly SceneBatch[] _kept;
@@ -56,6 +57,7 @@ internal sealed class SceneBatches
     {
         (_scenes, _config, _seed, _change) = (scenes, config, (ulong)seed, change);
         _batch = graph.Image.Shape[0];
+        _phases = graph.Phases is not null;
         _labels = graph.Loss.LabelTargets?.Shape ?? default;
         _order = new SceneOrder(scenes.Count, _seed);
         _assignment = new TargetAssignment(new Anchors(config.Width, config.Height));
@@ -70,13 +72,13 @@ internal sealed class SceneBatches
         {
             long image = (step * _batch) + i;
             var random = new SceneRandom(_seed, image, ChangeStream);
-            Write(_change.Apply(_scenes.Read(_order.At(image)), ref random, _config.Width, _config.Height), batch, i);
+            Write(_change.Apply(_scenes.Read(_order.At(image)), ref random, _config.Width, _config.Height), step, batch, i);
         }
 
         return batch;
     }
 
-    private void Write(Scene scene, SceneBatch batch, int i)
+    private void Write(Scene scene, long step, SceneBatch batch, int i)
     {
         int pixels = 3 * _config.Width * _config.Height;
         WriteImage(scene.Image, batch.Image.AsSpan(i * pixels, pixels));
@@ -91,7 +93,7 @@ internal sealed class SceneBatches
                 batch.BoxMask.AsSpan(i * values, values));
         }
 
-        if (_config.Segments) WriteLabels(scene, batch.Labels.AsSpan(i * _labels[1] * _labels[2], _labels[1] * _labels[2]));
+        if (_config.Segments) WriteLabels(scene, step, batch.Labels.AsSpan(i * _labels[1] * _labels[2], _labels[1] * _labels[2]));
     }
 
     /// <summary>Pixels as planes of numbers from 0 to 255.</summary>
@@ -103,15 +105,19 @@ internal sealed class SceneBatches
         for (int i = 0; i < plane; i++) (red[i], green[i], blue[i]) = (pixels[3 * i], pixels[(3 * i) + 1], pixels[(3 * i) + 2]);
     }
 
-    /// <summary>The label nearest to the middle of each of fewer cells.</summary>
-    private void WriteLabels(Scene scene, Span<long> to)
+    /// <summary>The labels of the step's phase, or the one nearest to the middle of each of fewer cells.</summary>
+    private void WriteLabels(Scene scene, long step, Span<long> to)
     {
         byte[] labels = scene.Labels ?? throw new GraphException("a scene without labels of pixels; expected labels, or tasks without segmentation");
         int rows = _labels[1], columns = _labels[2], at = 0;
+        (int down, int right) = PixelPhases.Of(step);
         for (int row = 0; row < rows; row++)
         {
-            ReadOnlySpan<byte> line = labels.AsSpan((((2 * row) + 1) * scene.Image.Height / (2 * rows)) * scene.Image.Width, scene.Image.Width);
-            for (int column = 0; column < columns; column++) to[at++] = line[((2 * column) + 1) * scene.Image.Width / (2 * columns)];
+            ReadOnlySpan<byte> line = labels.AsSpan(Place(row, rows, down, scene.Image.Height) * scene.Image.Width, scene.Image.Width);
+            for (int column = 0; column < columns; column++) to[at++] = line[Place(column, columns, right, scene.Image.Width)];
         }
+
+        int Place(int cell, int cells, int phase, int pixels) =>
+            _phases ? PixelPhases.Pixel(cell, phase, pixels) : ((2 * cell) + 1) * pixels / (2 * cells);
     }
 }

@@ -4,8 +4,8 @@ using Coppice.Perception.Networks;
 namespace Coppice.Perception.Training;
 
 /// <summary>
-/// The fast network with its loss, for one size of batch: the weighted cross-entropy of the scores at half the image's sides, and a part of
-/// that of the /16 map's scores at an eighth.
+/// The fast network with its loss, for one size of batch: the weighted cross-entropy of the scores at a quarter of the pixels, and a
+/// part of that of the /16 map's scores at an eighth.
 /// </summary>
 internal sealed class SegmentationGraph
 {
@@ -21,8 +21,8 @@ internal sealed class SegmentationGraph
         Labels = Graph.Input("labels", new(batch, config.Height / 2, config.Width / 2), ElementType.Int32);
         (PerceptionOutputs outputs, Value? auxiliary) = FastNetwork.Build(Graph, Image, config, NormalizationMode.Batch, auxiliaryWeight > 0);
         Value weights = Graph.Constant(TensorData.Of<float>(new(classWeights.Length), classWeights));
-        Value scores = FastNetwork.Enlarge(outputs.Labels!, 2, new(config.Height / 2, config.Width / 2));
-        Loss = scores.CrossEntropy(Labels, 1, weights);
+        Phases = new PixelPhases(Graph, outputs.Labels!, config);
+        Loss = Phases.Scores.CrossEntropy(Labels, 1, weights);
         if (auxiliary is null) return;
         // The label in the middle of each 8x8 block.
         Value sparse = Labels.Slice(1, 2, config.Height / 2, 4).Slice(2, 2, config.Width / 2, 4);
@@ -38,6 +38,9 @@ internal sealed class SegmentationGraph
 
     /// <summary>Input [batch, height / 2, width / 2], Int32; what is no class does not count.</summary>
     public Value Labels { get; }
+
+    /// <summary>Which pixels a step learns.</summary>
+    public PixelPhases Phases { get; }
 
     /// <summary>A scalar.</summary>
     public Value Loss { get; }

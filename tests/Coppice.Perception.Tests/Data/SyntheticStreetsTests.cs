@@ -101,7 +101,7 @@ public sealed class SyntheticStreetsTests
         // A wall before it that hides its left half.
         world.Add(new WallSurface(Vector3.One, false, 1) { Label = 3 }, new(-5, 0, 5), new(5, 0, 0), new(0, 3, 0));
 
-        Scene scene = new StreetRenderer(64, 32).Draw(world, 1, new(0.25f, 1, 1), ref random);
+        Scene scene = new StreetRenderer(64, 32).Draw(world, 1, new(0.25f, 1, 1, 1), ref random);
 
         SceneObject found = Assert.Single(scene.Objects);
         // Middles from 32 to 32 + 6.4 columns and from the horizon, row 16, down to 25.6.
@@ -109,7 +109,8 @@ public sealed class SyntheticStreetsTests
         Assert.Equal(3, scene.Labels![20 * 64 + 31]);
         Assert.Equal(13, scene.Labels[20 * 64 + 32]);
         Assert.Equal(10, scene.Labels[2 * 64 + 60]);
-        Assert.Empty(new StreetRenderer(64, 32).Draw(world, 1, new(0.75f, 1, 1), ref random).Objects);
+        Assert.Empty(new StreetRenderer(64, 32).Draw(world, 1, new(0.75f, 1, 1, 1), ref random).Objects);
+        Assert.Empty(new StreetRenderer(64, 32).Draw(world, 1, new(0.25f, 1, 11, 1), ref random).Objects);
     }
 
     [Fact]
@@ -119,6 +120,16 @@ public sealed class SyntheticStreetsTests
         Assert.Equal(one.Labels, many.Labels);
         Assert.Equal(one.Objects, many.Objects);
         Assert.NotEqual(one.Image.Pixels, many.Image.Pixels);
+    }
+
+    [Fact]
+    public void A_least_height_takes_boxes_away_and_changes_nothing_else()
+    {
+        Scene all = new SyntheticStreets(11, 10, 256, 128).Read(3), near = new SyntheticStreets(11, 10, 256, 128) { LeastHeight = 0.15f }.Read(3);
+        Assert.Equal(all.Image.Pixels, near.Image.Pixels);
+        Assert.Equal(all.Labels, near.Labels);
+        Assert.Equal(all.Objects.Where(o => (o.Y2 - o.Y1) * 128 > 19.5f), near.Objects);
+        Assert.InRange(near.Objects.Count, 1, all.Objects.Count - 1);
     }
 
     [Fact]

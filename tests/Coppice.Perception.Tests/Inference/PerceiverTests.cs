@@ -96,12 +96,12 @@ public sealed class PerceiverTests
         using var session = new GraphSession(File.ReadAllBytes(onnx), s_run);
         TensorData scores = session.Run(new Dictionary<string, TensorData> { ["image"] = TensorData.Of<float>(new(1, 3, Height, Width), planes) })["labels"];
         var labels = new byte[Width * Height];
-        new LabelMap(19, Height / 4, Width / 4, Height / 4f, Width / 4f).Write(scores.As<float>(), labels, Width, Height);
+        new LabelMap(19, Height / 2, Width / 2, 1, Height / 2f, Width / 2f).Write(scores.As<float>(), labels, Width, Height);
         using Perceiver perceiver = Perceiver.Load(weights, eight);
         ReadOnlySpan<byte> found = perceiver.Perceive(image).Labels;
         int same = 0;
         for (int i = 0; i < labels.Length; i++) same += labels[i] == found[i] ? 1 : 0;
-        Assert.InRange(same, labels.Length * 99 / 100, labels.Length);
+        Assert.InRange(same, labels.Length * 95 / 100, labels.Length);
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public sealed class PerceiverTests
     private static string Weights(TemporaryFolder folder)
     {
         string path = folder.File("weights.safetensors");
-        PerceptionConfig config = NetworkCases.Config(PerceptionVariant.Fast, Width, Height);
+        PerceptionConfig config = NetworkCases.Config(PerceptionVariant.Fast, Width, Height) with { LabelStride = 2 };
         (Graph graph, PerceptionOutputs _) = NetworkCases.Build(config, NormalizationMode.Batch);
         var given = new Dictionary<string, TensorData>(PerceptionWeights.Initial(graph.Parameters, 3))
         {

@@ -17,10 +17,21 @@ public sealed class FastNetworkTests
         Assert.Equal(outputs.Classes!.Shape[1], outputs.Boxes!.Shape[1]);
     }
 
+    [Theory]
+    [InlineData(480, 360)]
+    [InlineData(100, 70)]
+    public void Scores_of_quarters_of_cells_are_twice_as_fine(int width, int height)
+    {
+        PerceptionConfig config = NetworkCases.Config(PerceptionVariant.Fast, width, height) with { LabelStride = 2 };
+        (Graph graph, PerceptionOutputs outputs) = NetworkCases.Build(config, NormalizationMode.Running);
+        Assert.Equal(new Shape(1, 19, 2 * ((height + 3) / 4), 2 * ((width + 3) / 4)), outputs.Labels!.Shape);
+        Assert.Equal(new Shape(4 * 19, 32, 1, 1), graph.Parameters.Single(p => p.Name == "segmentation.score.weight").Shape);
+    }
+
     [Fact]
     public void It_fits_its_budget_of_weights_and_multiply_adds()
     {
-        (Graph graph, PerceptionOutputs outputs) = NetworkCases.Build(NetworkCases.Config(PerceptionVariant.Fast), NormalizationMode.Running);
+        (Graph graph, PerceptionOutputs outputs) = NetworkCases.Build(NetworkCases.Config(PerceptionVariant.Fast) with { LabelStride = 2 }, NormalizationMode.Running);
         Assert.Equal(new Shape(1, 12_264, 9), outputs.Classes!.Shape);
         long weights = graph.Parameters.Sum(p => p.Shape.Count);
         long products = graph.Nodes.Where(n => n.OperatorType == "Conv").Sum(n => n.Output.Shape.Count * n.Input(1).Shape.Count / n.Input(1).Shape[0]);

@@ -23,6 +23,19 @@ public sealed class PerceptionWeightsTests
     }
 
     [Fact]
+    public void A_file_says_where_its_scores_of_pixels_lie_and_older_ones_mean_each_fourth_half_a_pixel_off()
+    {
+        PerceptionConfig fine = NetworkCases.Config(PerceptionVariant.Fast, 64, 32) with { LabelStride = 2, LabelOffset = 0.25f };
+        var metadata = new Dictionary<string, string>(fine.ToMetadata());
+        Assert.Equal(fine, PerceptionConfig.FromMetadata(metadata));
+        metadata.Remove("perception.label_stride");
+        metadata.Remove("perception.label_offset");
+        Assert.Equal(fine with { LabelStride = 4, LabelOffset = 0.5f }, PerceptionConfig.FromMetadata(metadata));
+        Assert.Contains("a label stride of 2 for the variant ResNet18", Assert.Throws<GraphException>((s_config with { LabelStride = 2 }).Check).Message, StringComparison.Ordinal);
+        Assert.Contains("a label stride of 1", Assert.Throws<GraphException>((fine with { LabelStride = 1 }).Check).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Files_that_are_not_the_network_s_weights_are_refused_by_tensor()
     {
         using var folder = new TemporaryFolder();
@@ -33,7 +46,7 @@ public sealed class PerceptionWeightsTests
         Refused(new(good) { ["backbone.bn0.scale"] = two }, s_config.ToMetadata(), "tensor 'backbone.bn0.scale' is Float32 [2]; expected Float32 [64]");
         Refused(new(good.Where(w => w.Key != "backbone.bn0.mean")), s_config.ToMetadata(), "no tensor 'backbone.bn0.mean'");
         Refused(new(good), new Dictionary<string, string>(), "'perception.variant' is missing");
-        foreach ((string key, string value) in ((string, string)[])[("variant", "x"), ("width", "wide"), ("tasks", "all"), ("object_classes", "[1]"), ("label_classes", "{")])
+        foreach ((string key, string value) in ((string, string)[])[("variant", "x"), ("width", "wide"), ("tasks", "all"), ("label_stride", "two"), ("label_offset", "far"), ("object_classes", "[1]"), ("label_classes", "{")])
             Refused(new(good), new Dictionary<string, string>(s_config.ToMetadata()) { ["perception." + key] = value }, $"'perception.{key}' is '{value}'; expected");
 
         void Refused(Dictionary<string, TensorData> weights, IReadOnlyDictionary<string, string> metadata, string expected)

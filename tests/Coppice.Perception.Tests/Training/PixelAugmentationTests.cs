@@ -20,11 +20,11 @@ public sealed class PixelAugmentationTests
         int seen = 0;
         for (int draw = 0; draw < 20; draw++)
         {
-            augmentation.Write(scene, new SceneRandom(1, draw), image, labels);
+            (int row, int column) = (draw / 2 % 2, draw % 2);
+            augmentation.Write(scene, new SceneRandom(1, draw), (row, column), image, labels);
             for (int at = 0; at < labels.Length; at++)
             {
-                // The label of a 2x2 block is that of its lower right pixel.
-                int pixel = (((at / (Width / 2) * 2) + 1) * Width) + (at % (Width / 2) * 2) + 1;
+                int pixel = (((at / (Width / 2) * 2) + row) * Width) + (at % (Width / 2) * 2) + column;
                 if (labels[at] == SceneClasses.Ignored)
                 {
                     Assert.Equal(123, image[pixel]);
@@ -50,7 +50,7 @@ public sealed class PixelAugmentationTests
         float[] Draw(long index)
         {
             var image = new float[3 * Width * Height];
-            augmentation.Write(Quarters(), new SceneRandom(1, index), image, new int[Width * Height / 4]);
+            augmentation.Write(Quarters(), new SceneRandom(1, index), (0, 0), image, new int[Width * Height / 4]);
             return image;
         }
     }
@@ -59,7 +59,7 @@ public sealed class PixelAugmentationTests
     public void Changed_colours_stay_in_range()
     {
         var image = new float[3 * Width * Height];
-        new PixelAugmentation(Width, Height, 1, 1, 0.9).Write(Quarters(), new SceneRandom(1, 1), image, new int[Width * Height / 4]);
+        new PixelAugmentation(Width, Height, 1, 1, 0.9).Write(Quarters(), new SceneRandom(1, 1), (0, 0), image, new int[Width * Height / 4]);
         Assert.All(image, v => Assert.InRange(v, 0, 255));
     }
 

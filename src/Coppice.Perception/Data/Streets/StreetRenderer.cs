@@ -66,7 +66,7 @@ internal sealed class StreetRenderer(int width, int height)
         {
             (int left, int top, int right, int bottom) = boxes[i];
             if (seen[i] == 0 || seen[i] < limits.Visible * covered[i]) continue;
-            if (right - left + 1 < limits.Side || bottom - top + 1 < limits.Side || seen[i] < limits.Pixels) continue;
+            if (right - left + 1 < limits.Side || bottom - top + 1 < limits.Height || seen[i] < limits.Pixels) continue;
             (int kind, float meters) = world.Objects[i];
             objects.Add(new(kind, (float)left / width, (float)top / height, (right + 1f) / width, (bottom + 1f) / height, meters));
         }
@@ -111,6 +111,7 @@ internal sealed class StreetRenderer(int width, int height)
 
 /// <summary>Which objects get boxes.</summary>
 /// <param name="Visible">Share of an object's pixels within the picture that must be seen.</param>
-/// <param name="Side">Fewest pixels of a box along each side.</param>
+/// <param name="Side">Fewest columns of a box.</param>
+/// <param name="Height">Fewest rows of a box.</param>
 /// <param name="Pixels">Fewest pixels that are seen.</param>
-internal readonly record struct StreetLimits(float Visible, int Side, int Pixels);
+internal readonly record struct StreetLimits(float Visible, int Side, int Height, int Pixels);
