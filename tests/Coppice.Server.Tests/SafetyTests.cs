@@ -189,7 +189,7 @@ public sealed class SafetyTests
     {
         await using RunningServer server = await StartAsync();
         using HttpResponseMessage running = await server.PostAsync(
-            Completions, """{"prompt":"Once","max_tokens":300,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}""", HttpCompletionOption.ResponseHeadersRead);
+            Completions, """{"prompt":"Once","max_tokens":3500,"ignore_eos":true,"stream":true,"stream_options":{"include_usage":true}}""", HttpCompletionOption.ResponseHeadersRead);
         Task<bool> stopping = server.Server.StopAsync();
         using (HttpResponseMessage refused = await server.PostAsync(Completions, Short))
         {
@@ -201,7 +201,7 @@ public sealed class SafetyTests
         using (HttpResponseMessage health = await server.Http.GetAsync("/health")) Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
         string stream = await running.Content.ReadAsStringAsync();
         Assert.EndsWith("data: [DONE]\n\n", stream);
-        Assert.Contains("\"completion_tokens\":300,", stream, StringComparison.Ordinal);
+        Assert.Contains("\"completion_tokens\":3500,", stream, StringComparison.Ordinal);
         Assert.True(await stopping);
         await server.CheckPagesAsync();
     }
