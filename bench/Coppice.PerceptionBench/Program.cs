@@ -26,7 +26,7 @@ Console.CancelKeyPress += (_, e) =>
     e.Cancel = true;
     stop.Cancel();
 };
-Directory.CreateDirectory(args[1]);
+if (args[0] != "frame") Directory.CreateDirectory(args[1]);
 switch (args[0])
 {
     case "learn":
