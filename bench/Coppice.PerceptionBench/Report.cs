@@ -80,7 +80,7 @@ internal static class Report
         foreach (IGrouping<(int, int, int), Cost> size in all.GroupBy(c => (c.Width, c.Height, c.Threads)))
         {
             text.AppendLine($"## What a frame of {size.Key.Item1}x{size.Key.Item2} costs").AppendLine();
-            text.AppendLine($"ONNX Runtime, {size.Key.Item3} thread{(size.Key.Item3 == 1 ? "" : "s")}, from decoded image to boxes, metres and labels of all pixels; first weights, whose time is that of trained ones. Peak is the greatest resident memory of a process that loads the network from its file and does nothing else. An operation is a multiplication or an addition of a convolution. *Sum* adds the two networks that answer the same as the joint one; below it, the joint one's share.").AppendLine();
+            text.AppendLine($"ONNX Runtime, {size.Key.Item3} thread{(size.Key.Item3 == 1 ? "" : "s")}, from decoded image to boxes, metres and labels of all pixels; first weights with one class likely everywhere, so without borders of classes, which take longer. Time is the mean of five frames in a row, the best five of some runs, as other work on the machine can only add to it; peak the greatest resident memory of a process that loads the network from its file and does nothing else, of all runs. An operation is a multiplication or an addition of a convolution. *Sum* adds the two networks that answer the same as the joint one; below it, the joint one's share.").AppendLine();
             foreach (IGrouping<string, Cost> precision in size.GroupBy(c => c.Precision))
                 text.AppendLine($"What {(precision.Key == "int8" ? "byte dot products" : "fused multiply-adds")} in registers reach, measured between these runs: {precision.Max(c => c.LimitGiga):0} billion operations a second, {precision.Key}.").AppendLine();
             text.AppendLine("`Coppice.PerceptionBench cost DIR`, then `report DIR docs/perception.md`.").AppendLine();
@@ -113,7 +113,6 @@ internal static class Report
         Millions = a.Millions + b.Millions,
         GigaMultiplyAdds = a.GigaMultiplyAdds + b.GigaMultiplyAdds,
         Milliseconds = a.Milliseconds + b.Milliseconds,
-        ProcessorMilliseconds = a.ProcessorMilliseconds + b.ProcessorMilliseconds,
         PeakMiB = a.PeakMiB + b.PeakMiB,
     };
 

@@ -20,7 +20,7 @@ internal sealed record Learned(
 /// <summary>Percentages.</summary>
 internal sealed record Measured(double? MeanAveragePrecision, double? DistanceError, double? MeanIou);
 
-/// <summary>What a network costs for an image: mean time by the clock and of the processor, and what the machine could do in registers, billions a second.</summary>
+/// <summary>What a network costs for an image: time of the best block of frames, greatest memory, and what the machine could do in registers, billions a second.</summary>
 internal sealed record Cost(
     string Variant,
     string Tasks,
@@ -31,7 +31,6 @@ internal sealed record Cost(
     double Millions,
     double GigaMultiplyAdds,
     double Milliseconds,
-    double ProcessorMilliseconds,
     double PeakMiB,
     double LimitGiga);
 
