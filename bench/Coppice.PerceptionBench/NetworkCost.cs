@@ -2,87 +2,109 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Coppice.Graphs;
+using Coppice.Kernels;
 using Coppice.Perception.Data;
 using Coppice.Perception.Inference;
 using Coppice.Perception.Networks;
 
 namespace Coppice.PerceptionBench;
 
-/// <summary>Time and memory of networks, one process each, so that the greatest memory of one is not another's.</summary>
+/// <summary>
+/// Time and memory of networks from the file of weights on, one process each, so that the greatest memory of one is not another's. What the
+/// processor reaches in registers is measured between them.
+/// </summary>
 internal static class NetworkCost
 {
+    private const int Warmups = 3, CalibrationScale = 4, LimitRounds = 4;
+
     public static int Run(string folder, Options options)
     {
         (int width, int height) = options.Size(1024, 512);
+        int threads = options.Number("threads", Environment.ProcessorCount);
+        using var team = new WorkerTeam(threads);
+        using var meter = new LimitMeter(team);
         foreach (string variant in options.Text("variants", "fast,resnet18,resnet50").Split(','))
         {
             foreach ((string name, PerceptionTasks tasks) in LearnedTasks.All)
             {
-                string[] asked = ["frame", variant, name, $"{(int)tasks}", $"{width}", $"{height}", $"{options.Threads}", $"{options.Number("frames", 12)}"];
-                using Process process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, asked) { RedirectStandardOutput = true, UseShellExecute = false })!;
-                string output = process.StandardOutput.ReadToEnd();
-                process.WaitForExit();
-                if (process.ExitCode != 0) return 1;
-                Console.WriteLine(output.TrimEnd());
-                File.WriteAllText(Path.Combine(folder, $"{variant}-{name}-{width}x{height}.cost.json"), output);
+                PerceptionConfig config = LearnedTasks.Config(
+                    Enum.Parse<PerceptionVariant>(variant, ignoreCase: true), tasks, width, height, SceneClasses.Objects, SceneClasses.Street);
+                string weights = Path.Combine(folder, $"{variant}-{name}-{width}x{height}.weights");
+                if (!File.Exists(weights)) Store(weights, config, threads);
+                foreach (string precision in options.Text("precisions", "fp32,int8").Split(','))
+                {
+                    for (int round = 0; round < LimitRounds; round++) meter.Measure();
+                    Frames? frames = Child(weights, precision, threads, options.Number("frames", 40));
+                    if (frames is null) return 1;
+                    for (int round = 0; round < LimitRounds; round++) meter.Measure();
+                    MachineRate limit = precision == "int8" ? meter.Limits.ByteDot ?? meter.Limits.MultiplyAdd : meter.Limits.MultiplyAdd;
+                    (double millions, double giga) = Size(config);
+                    var cost = new Cost(
+                        config.Variant.ToString(), name, precision, width, height, threads, millions, giga, frames.Mean, frames.Processor, frames.PeakMiB, limit.All / 1e9);
+                    Console.WriteLine(JsonSerializer.Serialize(cost));
+                    Results.Write(Path.Combine(folder, $"{variant}-{name}-{precision}-{width}x{height}.cost.json"), cost);
+                }
             }
         }
 
         return 0;
     }
 
-    /// <summary>The child: frame variant name tasks width height threads frames.</summary>
+    /// <summary>The child: frame WEIGHTS precision threads frames.</summary>
     public static int Frame(string[] args)
     {
-        var variant = Enum.Parse<PerceptionVariant>(args[1], ignoreCase: true);
-        int[] numbers = Array.ConvertAll(args[3..], a => int.Parse(a, CultureInfo.InvariantCulture));
-        (int width, int height, int threads, int frames) = (numbers[1], numbers[2], numbers[3], numbers[4]);
-        double idle = MiB("VmRSS:");
-        PerceptionConfig config = LearnedTasks.Config(variant, (PerceptionTasks)numbers[0], width, height, SceneClasses.Objects, SceneClasses.Street);
-        (double millions, double giga, Dictionary<string, TensorData> weights) = Prepare(config);
-        using Perceiver perceiver = Perceiver.Create(config, weights, new Dictionary<string, string>(), new PerceiverOptions { Run = new GraphRunOptions { Threads = threads, Spin = false } });
-        weights.Clear();
-        GC.Collect();
-        RgbImage image = new SyntheticStreets(SyntheticStreets.SeedOf("val"), 1, width, height).Read(0).Image;
-        var times = new List<double>();
-        using Process self = Process.GetCurrentProcess();
-        TimeSpan processor = TimeSpan.Zero;
-        for (int i = 0; i < frames + 2; i++)
+        int threads = int.Parse(args[3], CultureInfo.InvariantCulture), count = int.Parse(args[4], CultureInfo.InvariantCulture);
+        using Perceiver perceiver = Perceiver.Load(args[1], new PerceiverOptions
         {
-            self.Refresh();
-            if (i == 2) processor = self.TotalProcessorTime;
-            long start = Stopwatch.GetTimestamp();
-            perceiver.Perceive(image);
-            if (i >= 2) times.Add(Stopwatch.GetElapsedTime(start).TotalMilliseconds);
-        }
-
+            Precision = Enum.Parse<PerceptionPrecision>(args[2], ignoreCase: true),
+            Run = new GraphRunOptions { Threads = threads },
+        });
+        RgbImage image = new SyntheticStreets(SyntheticStreets.SeedOf("val"), 1, perceiver.Config.Width, perceiver.Config.Height).Read(0).Image;
+        for (int i = 0; i < Warmups; i++) perceiver.Perceive(image);
+        using Process self = Process.GetCurrentProcess();
+        TimeSpan before = self.TotalProcessorTime;
+        long start = Stopwatch.GetTimestamp();
+        for (int i = 0; i < count; i++) perceiver.Perceive(image);
+        double mean = Stopwatch.GetElapsedTime(start).TotalMilliseconds / count;
         self.Refresh();
-        double spent = (self.TotalProcessorTime - processor).TotalMilliseconds / frames;
-        times.Sort();
-        double peak = MiB("VmHWM:");
-        Console.WriteLine(JsonSerializer.Serialize(new Cost(
-            variant.ToString(), args[2], width, height, threads, frames, millions, giga, spent, times[0], peak, peak - idle)));
+        double processor = (self.TotalProcessorTime - before).TotalMilliseconds / count;
+        Console.WriteLine(JsonSerializer.Serialize(new Frames(mean, processor, PeakMiB())));
         return 0;
     }
 
-    /// <summary>A network with stored first weights, backgrounds likely, as trained ones answer.</summary>
-    private static (double Millions, double Giga, Dictionary<string, TensorData> Weights) Prepare(PerceptionConfig config)
+    private static Frames? Child(string weights, string precision, int threads, int frames)
     {
-        var graph = new Graph();
-        PerceptionNetwork.Build(graph, graph.Input("image", new(1, 3, config.Height, config.Width)), config, NormalizationMode.Running);
-        var weights = new Dictionary<string, TensorData>(PerceptionWeights.Initial(graph.Parameters, 1));
-        foreach (Value bias in graph.Parameters.Where(p => p.Name.EndsWith("classes.bias", StringComparison.Ordinal)))
+        string[] asked = ["frame", weights, precision, $"{threads}", $"{frames}"];
+        using Process process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, asked) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0 ? JsonSerializer.Deserialize<Frames>(output) : null;
+    }
+
+    /// <summary>First weights with backgrounds likely, as trained networks answer, and ranges for int8, whose names are the same at all sizes.</summary>
+    private static void Store(string path, PerceptionConfig config, int threads)
+    {
+        IReadOnlyList<Value> parameters = PerceptionWeights.Parameters(config);
+        var weights = new Dictionary<string, TensorData>(PerceptionWeights.Initial(parameters, 1));
+        foreach (Value bias in parameters.Where(p => p.Name.EndsWith("classes.bias", StringComparison.Ordinal)))
         {
             var elements = new float[bias.Shape[0]];
             for (int i = 0; i < elements.Length; i += config.ObjectClasses.Count + 1) elements[i] = 100;
             weights[bias.Name] = TensorData.Of<float>(bias.Shape, elements);
         }
 
+        PerceptionConfig small = config with { Width = config.Width / CalibrationScale, Height = config.Height / CalibrationScale };
+        var streets = new SyntheticStreets(SyntheticStreets.SeedOf("train"), 4, small.Width, small.Height);
+        PerceptionWeights.Save(path, config, weights, Perceiver.Calibration(small, weights, streets, new GraphRunOptions { Threads = threads }));
+    }
+
+    /// <summary>Learned weights in millions, and multiply-adds of a frame in billions.</summary>
+    private static (double Millions, double Giga) Size(PerceptionConfig config)
+    {
+        var graph = new Graph();
+        PerceptionNetwork.Build(graph, graph.Input("image", new(1, 3, config.Height, config.Width)), config, NormalizationMode.Running);
         bool IsLearned(Value p) => !p.Name.EndsWith(".mean", StringComparison.Ordinal) && !p.Name.EndsWith(".variance", StringComparison.Ordinal);
-        return (
-            graph.Parameters.Where(IsLearned).Sum(p => p.Shape.Count) / 1e6,
-            graph.Nodes.Sum(MultiplyAdds) / 1e9,
-            weights);
+        return (graph.Parameters.Where(IsLearned).Sum(p => p.Shape.Count) / 1e6, graph.Nodes.Sum(MultiplyAdds) / 1e9);
     }
 
     private static double MultiplyAdds(Node node) => node.OperatorType switch
@@ -93,8 +115,11 @@ internal static class NetworkCost
         _ => 0,
     };
 
-    private static double MiB(string key) => File.ReadLines("/proc/self/status")
-        .Where(l => l.StartsWith(key, StringComparison.Ordinal))
+    private static double PeakMiB() => File.ReadLines("/proc/self/status")
+        .Where(l => l.StartsWith("VmHWM:", StringComparison.Ordinal))
         .Select(l => double.Parse(l.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) / 1024)
         .First();
+
+    /// <summary>What a child tells: milliseconds of a frame, of the processor for one, and its greatest resident memory.</summary>
+    private sealed record Frames(double Mean, double Processor, double PeakMiB);
 }

@@ -7,8 +7,8 @@
 //       learns eight streets by heart
 //   Coppice.PerceptionBench ceiling - [--steps N] [--size WxH] [--threads N]
 //       the best mean IoU that scores on coarser grids can reach on eight streets
-//   Coppice.PerceptionBench cost DIR [--size WxH] [--frames N] [--threads N] [--variants fast,resnet18,resnet50]
-//       processor time and memory of each variant for each set of tasks, each in a process of its own
+//   Coppice.PerceptionBench cost DIR [--size WxH] [--frames N] [--threads N] [--variants fast,resnet18,resnet50] [--precisions fp32,int8]
+//       time and memory of each variant for each set of tasks, each in a process of its own, against what the processor reaches in registers
 //   Coppice.PerceptionBench report DIR FILE
 //       writes what is in DIR into a page of Markdown, between its two marks
 using System.Globalization;

@@ -5,30 +5,35 @@ namespace Coppice.PerceptionBench;
 /// <summary>What was measured, as a page.</summary>
 internal static class Report
 {
-    private const string Start = "<!-- results: written by Coppice.PerceptionBench report -->", End = "<!-- end of results -->";
+    private const string End = "<!-- end of results -->";
 
-    /// <summary>Replaces what is between the marks of a page.</summary>
+    /// <summary>Replaces what is between the marks of a page, of those kinds of results that there are.</summary>
     public static int Write(string folder, string page)
     {
         string text = File.ReadAllText(page);
-        int start = text.IndexOf(Start, StringComparison.Ordinal), end = text.IndexOf(End, StringComparison.Ordinal);
-        if (start < 0 || end < start)
+        foreach ((string kind, Action<StringBuilder> write) in ((string, Action<StringBuilder>)[])
+        [
+            ("learned", t => Learning(t, Results.Read<Learned>(folder, "*.learned.json"))),
+            ("overfit", t => Overfit(t, Results.Read<Learned>(folder, "*.learned8.json"))),
+            ("cost", t => Costs(t, Results.Read<Cost>(folder, "*.cost.json"))),
+        ])
         {
-            Console.Error.WriteLine($"{page}: expected the marks '{Start}' and '{End}'");
-            return 1;
+            var results = new StringBuilder();
+            write(results);
+            if (results.Length == 0) continue;
+            string mark = $"<!-- {kind}: written by Coppice.PerceptionBench report -->";
+            int start = text.IndexOf(mark, StringComparison.Ordinal), end = start < 0 ? -1 : text.IndexOf(End, start, StringComparison.Ordinal);
+            if (end < 0)
+            {
+                Console.Error.WriteLine($"{page}: expected the marks '{mark}' and '{End}'");
+                return 1;
+            }
+
+            text = $"{text[..(start + mark.Length)]}\n\n{results.ToString().Trim()}\n\n{text[end..]}";
         }
 
-        File.WriteAllText(page, $"{text[..(start + Start.Length)]}\n\n{Markdown(folder).Trim()}\n\n{text[end..]}");
+        File.WriteAllText(page, text);
         return 0;
-    }
-
-    private static string Markdown(string folder)
-    {
-        var text = new StringBuilder();
-        Learning(text, Results.Read<Learned>(folder, "*.learned.json"));
-        Overfit(text, Results.Read<Learned>(folder, "*.learned8.json"));
-        Costs(text, Results.Read<Cost>(folder, "*.cost.json"));
-        return text.ToString();
     }
 
     private static void Learning(StringBuilder text, IReadOnlyList<Learned> all)
@@ -75,32 +80,41 @@ internal static class Report
         foreach (IGrouping<(int, int, int), Cost> size in all.GroupBy(c => (c.Width, c.Height, c.Threads)))
         {
             text.AppendLine($"## What a frame of {size.Key.Item1}x{size.Key.Item2} costs").AppendLine();
-            text.AppendLine($"FP32 on ONNX Runtime, {size.Key.Item3} thread{(size.Key.Item3 == 1 ? "" : "s")}, from decoded image to boxes, metres and labels of all pixels. Mean processor time of a frame (what others do on the machine does not count) and the fastest frame by the clock; the greatest resident memory of a process that does nothing else, and how much of it came after the start. *Sum* adds the two networks that answer the same as the joint one.").AppendLine();
-            text.AppendLine("| variant | network | weights, M | multiply-adds, G | processor ms | fastest ms | peak MiB | own MiB |");
-            text.AppendLine("|---|---|---|---|---|---|---|---|");
-            foreach (IGrouping<string, Cost> variant in size.GroupBy(c => c.Variant))
+            text.AppendLine($"ONNX Runtime, {size.Key.Item3} thread{(size.Key.Item3 == 1 ? "" : "s")}, from decoded image to boxes, metres and labels of all pixels; first weights, whose time is that of trained ones. Peak is the greatest resident memory of a process that loads the network from its file and does nothing else. An operation is a multiplication or an addition of a convolution. *Sum* adds the two networks that answer the same as the joint one; below it, the joint one's share.").AppendLine();
+            foreach (IGrouping<string, Cost> precision in size.GroupBy(c => c.Precision))
+                text.AppendLine($"What {(precision.Key == "int8" ? "byte dot products" : "fused multiply-adds")} in registers reach, measured between these runs: {precision.Max(c => c.LimitGiga):0} billion operations a second, {precision.Key}.").AppendLine();
+            text.AppendLine("`Coppice.PerceptionBench cost DIR`, then `report DIR docs/perception.md`.").AppendLine();
+            text.AppendLine("| variant | network | precision | weights, M | operations, G | frames/s | ms | peak MiB | G operations/s | % of the machine |");
+            text.AppendLine("|---|---|---|---|---|---|---|---|---|---|");
+            foreach (IGrouping<(string, string), Cost> variant in size.GroupBy(c => (c.Variant, c.Precision)))
             {
+                double limit = size.Where(c => c.Precision == variant.Key.Item2).Max(c => c.LimitGiga);
                 Cost[] costs = [.. LearnedTasks.All.SelectMany(t => variant.Where(c => c.Tasks == t.Name))];
-                foreach (Cost c in costs) text.AppendLine(Row(c));
-                if (costs.Length == 3) text.AppendLine(Row(Sum(costs[1], costs[2])));
+                foreach (Cost c in costs) text.AppendLine(Row(c, limit));
+                if (costs.Length != 3) continue;
+                Cost sum = Sum(costs[1], costs[2]);
+                text.AppendLine(Row(sum, limit));
+                text.AppendLine($"| {sum.Variant} | *joint of sum* | {sum.Precision} | {costs[0].Millions / sum.Millions:0%} | {costs[0].GigaMultiplyAdds / sum.GigaMultiplyAdds:0%} | | {costs[0].Milliseconds / sum.Milliseconds:0%} | {costs[0].PeakMiB / sum.PeakMiB:0%} | | |");
             }
 
             text.AppendLine();
         }
     }
 
-    private static string Row(Cost c) =>
-        $"| {c.Variant} | {c.Tasks} | {c.Millions:0.00} | {c.GigaMultiplyAdds:0.0} | {c.ProcessorMilliseconds:0.0} | {c.Fastest:0.0} | {c.PeakMiB:0} | {c.OwnMiB:0} |";
+    private static string Row(Cost c, double limit)
+    {
+        double operations = 2 * c.GigaMultiplyAdds, rate = operations * 1000 / c.Milliseconds;
+        return $"| {c.Variant} | {c.Tasks} | {c.Precision} | {c.Millions:0.00} | {operations:0.0} | {1000 / c.Milliseconds:0.0} | {c.Milliseconds:0.0} | {c.PeakMiB:0} | {rate:0} | {rate / limit:0%} |";
+    }
 
     private static Cost Sum(Cost a, Cost b) => a with
     {
         Tasks = "*sum of the two single ones*",
         Millions = a.Millions + b.Millions,
         GigaMultiplyAdds = a.GigaMultiplyAdds + b.GigaMultiplyAdds,
+        Milliseconds = a.Milliseconds + b.Milliseconds,
         ProcessorMilliseconds = a.ProcessorMilliseconds + b.ProcessorMilliseconds,
-        Fastest = a.Fastest + b.Fastest,
         PeakMiB = a.PeakMiB + b.PeakMiB,
-        OwnMiB = a.OwnMiB + b.OwnMiB,
     };
 
     private static string Spread(IEnumerable<double?> numbers)

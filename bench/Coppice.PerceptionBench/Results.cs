@@ -20,9 +20,20 @@ internal sealed record Learned(
 /// <summary>Percentages.</summary>
 internal sealed record Measured(double? MeanAveragePrecision, double? DistanceError, double? MeanIou);
 
-/// <summary>What a network costs for an image: mean time of the processor, and the shortest time of a clock.</summary>
+/// <summary>What a network costs for an image: mean time by the clock and of the processor, and what the machine could do in registers, billions a second.</summary>
 internal sealed record Cost(
-    string Variant, string Tasks, int Width, int Height, int Threads, int Frames, double Millions, double GigaMultiplyAdds, double ProcessorMilliseconds, double Fastest, double PeakMiB, double OwnMiB);
+    string Variant,
+    string Tasks,
+    string Precision,
+    int Width,
+    int Height,
+    int Threads,
+    double Millions,
+    double GigaMultiplyAdds,
+    double Milliseconds,
+    double ProcessorMilliseconds,
+    double PeakMiB,
+    double LimitGiga);
 
 /// <summary>Results as JSON files in a folder.</summary>
 internal static class Results

@@ -15,7 +15,7 @@ internal static class ChatCommand
 
     public static Command Create()
     {
-        var model = new ModelArguments();
+        var model = new ModelArguments(comesWithOne: true);
         var sample = new SampleArguments(ChatLoop.DefaultMaxTokens);
         var runtime = new RuntimeArguments();
         var system = new Option<string?>(SystemName) { Description = "What the model is told before the conversation.", HelpName = "TEXT" };

@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Coppice.Cli.Evaluation;
 using Coppice.Cli.Perception;
+using Coppice.Perception.Inference;
 
 namespace Coppice.Cli;
 

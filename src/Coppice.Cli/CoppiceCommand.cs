@@ -47,7 +47,7 @@ internal static class CoppiceCommand
     // No RootCommand: that is called what the program's file is called, whatever started it.
     private static Command Create() => new(Name, "Samples many continuations of one prompt from a language model and computes the shared part once.")
     {
-        new HelpOption { Recursive = true },
+        new HelpOption { Recursive = true, Action = new CommandHelp() },
         new VersionOption(),
         SampleCommand.Create(),
         ChatCommand.Create(),

@@ -7,12 +7,17 @@ namespace Coppice.Cli;
 /// <summary>Which model a command works on: <c>-m FILE</c>, or <c>--random SHAPE:TYPE</c> for one of random weights.</summary>
 internal sealed class ModelArguments
 {
-    private readonly Option<string?> _model = File("The GGUF file.");
+    private readonly Option<string?> _model;
     private readonly Option<string?> _random = new("--random")
     {
         Description = "Random weights of a known shape instead of a file, as in llama-3.2-1b:q8_0.",
         HelpName = "SHAPE:TYPE",
     };
+
+    /// <summary>The options.</summary>
+    /// <param name="comesWithOne">Whether the command takes the model that comes with it where neither is given.</param>
+    public ModelArguments(bool comesWithOne = false) =>
+        _model = File(comesWithOne ? "The GGUF file; the model of number puzzles that comes with the command if not given." : "The GGUF file.");
 
     /// <summary>The option <c>-m/--model</c> alone, for commands that need a real file.</summary>
     public static Option<string?> File(string description)

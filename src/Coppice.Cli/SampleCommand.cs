@@ -19,7 +19,7 @@ internal static class SampleCommand
 
     public static Command Create()
     {
-        var model = new ModelArguments();
+        var model = new ModelArguments(comesWithOne: true);
         var prompt = new PromptArguments();
         var sample = new SampleArguments();
         var verify = new VerifyArguments();

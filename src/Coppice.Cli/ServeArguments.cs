@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Coppice.Cli.Perception;
+using Coppice.Perception.Inference;
 using Coppice.Server;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -68,6 +70,15 @@ internal sealed class ServeArguments
     private readonly Option<double?> _write = OptionParsers.Number<double>(
         "--write-seconds", $"How long a client may leave an answer unread before it counts as gone ({Defaults.WriteTimeout.TotalSeconds:0} if not given).", 0.1, 86_400);
 
+    private readonly Option<string?> _perception = new("--perception")
+    {
+        Description = "The network that perceives pictures of streets, a safetensors file, or none; the one that comes with the command if not given.",
+        HelpName = "FILE|none",
+    };
+
+    private readonly Option<PerceptionPrecision> _precision = OptionParsers.Choice(
+        "--perception-precision", "In which numbers it is computed", ("fp32", PerceptionPrecision.Fp32), ("int8", PerceptionPrecision.Int8));
+
     private readonly Option<LogFormat> _log = OptionParsers.Choice(
         "--log", "How requests are logged on standard error", ("text", LogFormat.Text), ("json", LogFormat.Json));
 
@@ -79,7 +90,7 @@ internal sealed class ServeArguments
         foreach (Option option in new Option[]
         {
             _host, _port, _name, _hosts, _keys, _memory, _context, _branches, _queue, _concurrent, _samples, _prompts, _body,
-            _promptTokens, _totalTokens, _chatTokens, _drain, _write, _log, _forget,
+            _promptTokens, _totalTokens, _chatTokens, _drain, _write, _log, _forget, _perception, _precision,
         })
         {
             command.Add(option);
@@ -109,6 +120,17 @@ internal sealed class ServeArguments
         DrainTimeout = parsed.GetValue(_drain) is double drain ? TimeSpan.FromSeconds(drain) : Defaults.DrainTimeout,
         WriteTimeout = parsed.GetValue(_write) is double write ? TimeSpan.FromSeconds(write) : Defaults.WriteTimeout,
     };
+
+    /// <summary>The network for pictures, or null.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="threads">Threads to compute with.</param>
+    public PerceptionOptions? Perception(ParseResult parsed, int threads)
+    {
+        string? named = parsed.GetValue(_perception), weights = named is "none" ? null : named ?? PerceiveArguments.WeightsBeside();
+        if (weights is null) return null;
+        var usual = new PerceptionOptions { Weights = weights };
+        return usual with { Perceiver = usual.Perceiver with { Precision = parsed.GetValue(_precision), Run = usual.Perceiver.Run with { Threads = threads } } };
+    }
 
     /// <summary>The engine's settings.</summary>
     public EngineOptions Engine(ParseResult parsed, RuntimeArguments runtime)

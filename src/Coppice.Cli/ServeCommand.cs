@@ -12,7 +12,7 @@ internal static class ServeCommand
 
     public static Command Create()
     {
-        var model = new ModelArguments();
+        var model = new ModelArguments(comesWithOne: true);
         var runtime = new RuntimeArguments();
         var serve = new ServeArguments();
         var command = new Command("serve", "Answers HTTP requests as OpenAI's API does; contexts that requests share are computed once.");
@@ -24,7 +24,7 @@ internal static class ServeCommand
             TextWriter error = parsed.InvocationConfiguration.Error;
             ModelName name = ModelName.Of(parsed);
             using ModelSource source = name.Open(model, parsed, error, cancel);
-            ServerOptions options = serve.Server(parsed, ServedName(name, source), Environment.GetEnvironmentVariable(KeyVariable));
+            ServerOptions options = serve.Server(parsed, ServedName(name, source), Environment.GetEnvironmentVariable(KeyVariable)) with { Perception = serve.Perception(parsed, runtime.Threads(parsed)) };
             using Engine engine = await EngineLoading.LoadAsync(source, serve.Engine(parsed, runtime), error, cancel);
             source.Opened();
             name.WarnOfNoise(error);

@@ -56,6 +56,7 @@ internal static class TrainCommand
     {
         TextWriter error = invocation.Error;
         error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{training.Parameters / 1e6:0.00} million weights, {recipe.Steps} steps of {training.TokensPerStep} tokens"));
+        using CancellationTokenRegistration told = TellOfStop(error, cancel);
         bool ended = Measure(training, recipe, every, error, cancel);
         string chart = Path.ChangeExtension(file, ".curve.png");
         CurveChart.Write(chart, CurveFile.Read(training.CurvePath), $"{recipe.Name}: loss");
@@ -63,6 +64,10 @@ internal static class TrainCommand
         if (!ended) error.WriteLine("stopped; the same command goes on from here");
         return ended ? ExitCode.Good : ExitCode.Interrupted;
     }
+
+    /// <summary>Says at once that an interrupted run is ending: a step may take a while.</summary>
+    public static CancellationTokenRegistration TellOfStop(TextWriter error, CancellationToken cancel) =>
+        cancel.Register(() => error.WriteLine("stopping after this step, then saving; Ctrl-C again quits without saving"));
 
     private static bool Measure(LanguageModelTraining training, TrainingRecipe recipe, TimeSpan every, TextWriter error, CancellationToken cancel)
     {

@@ -13,7 +13,8 @@ internal sealed class FieldReader
 
     public FieldReader(ArraySegment<byte> message)
     {
-        _bytes = message.Array!;
+        // A message that is not there is the default segment.
+        _bytes = message.Array ?? [];
         _end = message.Offset + message.Count;
         _input = new CodedInputStream(_bytes, message.Offset, message.Count);
     }

@@ -62,6 +62,12 @@ public sealed class GraphSession : IDisposable
     /// <summary>Names of the outputs, in the graph's order.</summary>
     public IReadOnlyList<string> OutputNames { get; }
 
+    /// <summary>A buffer for each of <see cref="InputNames"/>, the caller's to dispose.</summary>
+    public GraphBuffer[] NewInputs() => Array.ConvertAll(_inputs, i => new GraphBuffer(i.Type, i.Shape));
+
+    /// <summary>A buffer for each of <see cref="OutputNames"/>, the caller's to dispose.</summary>
+    public GraphBuffer[] NewOutputs() => Array.ConvertAll(_outputs, o => new GraphBuffer(o.Type, o.Shape));
+
     /// <summary>Runs the graph.</summary>
     /// <param name="inputs">A buffer for each of <see cref="InputNames"/>.</param>
     /// <param name="outputs">A buffer for each of <see cref="OutputNames"/>, none of them an input.</param>

@@ -44,7 +44,7 @@ public static class Safetensors
         if (stream.ReadAtLeast(prefix, 8, throwOnEndOfStream: false) < 8) throw new GraphException($"{path}: it is shorter than 8 bytes");
         long headerBytes = BinaryPrimitives.ReadInt64LittleEndian(prefix);
         if (headerBytes < 2 || headerBytes > MaxHeaderBytes || headerBytes > stream.Length - 8)
-            throw new GraphException($"{path}: a header of {headerBytes} bytes in a file of {stream.Length}");
+            throw new GraphException($"{path}: expected a safetensors file, found a header of {headerBytes} bytes in a file of {stream.Length}");
         var header = new byte[headerBytes];
         stream.ReadExactly(header);
         try

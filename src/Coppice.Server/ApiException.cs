@@ -6,8 +6,11 @@ namespace Coppice.Server;
 /// <summary>A request that ends with an error the client is told: one clear sentence in OpenAI's shape.</summary>
 internal sealed class ApiException : Exception
 {
-    private ApiException(int status, string type, string message, string? param, string? code)
-        : base(message) => (Status, Type, Param, Code) = (status, type, param, code);
+    /// <summary>The code of what a chat template refuses or can't render.</summary>
+    public const string TemplateError = "template_error";
+
+    private ApiException(int status, string type, string message, string? param, string? code, Exception? cause = null)
+        : base(message, cause) => (Status, Type, Param, Code) = (status, type, param, code);
 
     /// <summary>The HTTP status.</summary>
     public int Status { get; }
@@ -46,6 +49,10 @@ internal sealed class ApiException : Exception
     public static ApiException Stopping() => new(
         StatusCodes.Status503ServiceUnavailable, "server_error", "the server is shutting down and takes no new requests", null, "shutting_down") { RetryAfter = 5 };
 
+    /// <summary>The network for pictures can't be used; why is for the log alone.</summary>
+    public static ApiException NoPerception(Exception cause) => new(
+        StatusCodes.Status503ServiceUnavailable, "server_error", "the network for perception can't be used; the server's log says why", null, "perception_unavailable", cause);
+
     public static ApiException Failed() =>
         new(StatusCodes.Status500InternalServerError, "server_error", "the server failed to answer this request", null, "internal_error");
 
@@ -63,9 +70,9 @@ internal sealed class ApiException : Exception
     };
 
     /// <summary>A name from outside, short enough for a message and without control characters.</summary>
-    public static string Shown(string text)
+    public static string Shown(string text, int most = 64)
     {
-        string cut = text.Length > 64 ? string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[63]) ? 63 : 64), "...") : text;
+        string cut = text.Length > most ? string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[most - 1]) ? most - 1 : most), "...") : text;
         return string.Concat(cut.Select(c => char.IsControl(c) || c is '\u2028' or '\u2029' ? ' ' : c));
     }
 

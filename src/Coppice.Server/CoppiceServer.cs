@@ -31,6 +31,9 @@ public sealed class CoppiceServer : IAsyncDisposable
     /// <summary>Where it listens, once it has started.</summary>
     public Uri Address => new(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
+    /// <summary>The pictures that wait, or null where there is no network for them.</summary>
+    internal PerceptionQueue? Pictures => _app.Services.GetService<PerceptionQueue>();
+
     private RequestGate Gate => _app.Services.GetRequiredService<RequestGate>();
 
     /// <summary>Sets a server up; <see cref="StartAsync"/> starts it.</summary>
@@ -58,6 +61,9 @@ public sealed class CoppiceServer : IAsyncDisposable
         builder.Services.AddSingleton(new RequestGate(options.MaxConcurrent));
         builder.Services.AddSingleton<ServerMetrics>().AddSingleton<RequestLog>().AddSingleton<StateReader>().AddSingleton<PageFiles>();
         builder.Services.AddSingleton<CompletionEndpoint>().AddSingleton<ChatEndpoint>().AddSingleton<EmbeddingEndpoint>();
+        if (options.Perception is { } perception) builder.Services.AddSingleton(_ => new PerceptionQueue(perception));
+        builder.Services.AddSingleton(services => new PerceiveEndpoint(
+            services.GetService<PerceptionQueue>(), services.GetRequiredService<RequestGate>(), services.GetRequiredService<ServerMetrics>(), options));
         builder.Services.AddSingleton<TokenEndpoints>().AddSingleton<InfoEndpoints>();
         AddMetrics(builder.Services);
         WebApplication app = builder.Build();
@@ -146,6 +152,9 @@ public sealed class CoppiceServer : IAsyncDisposable
         app.MapPost("/v1/completions", (RequestDelegate)services.GetRequiredService<CompletionEndpoint>().HandleAsync);
         app.MapPost("/v1/chat/completions", (RequestDelegate)services.GetRequiredService<ChatEndpoint>().HandleAsync);
         app.MapPost("/v1/embeddings", (RequestDelegate)services.GetRequiredService<EmbeddingEndpoint>().HandleAsync);
+        var perceive = services.GetRequiredService<PerceiveEndpoint>();
+        app.MapGet("/v1/perceive", (RequestDelegate)perceive.InfoAsync);
+        app.MapPost("/v1/perceive", (RequestDelegate)perceive.HandleAsync);
         app.MapPost("/tokenize", (RequestDelegate)tokens.TokenizeAsync);
         app.MapPost("/detokenize", (RequestDelegate)tokens.DetokenizeAsync);
         app.MapGet("/health", (RequestDelegate)info.HealthAsync);

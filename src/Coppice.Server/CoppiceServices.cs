@@ -17,6 +17,9 @@ public sealed class CoppiceOptions
     /// <summary>A file with a chat template instead of the model's own.</summary>
     public string? TemplatePath { get; set; }
 
+    /// <summary>A network for pictures of streets; null: none.</summary>
+    public PerceptionOptions? Perception { get; set; }
+
     /// <summary>How the engine is set up.</summary>
     public EngineOptions Engine { get; set; } = new();
 }
@@ -26,7 +29,8 @@ public static class CoppiceServices
 {
     /// <summary>
     /// Registers one <see cref="Engine"/>, and over it an <see cref="IChatClient"/> and an <see cref="IEmbeddingGenerator{TInput, TEmbedding}"/>.
-    /// The model is loaded when one of them is first asked for, and leaves with the container.
+    /// The model is loaded when one of them is first asked for, and leaves with the container. Where <see cref="CoppiceOptions.Perception"/>
+    /// names a network, a <see cref="PerceptionQueue"/> is there as well.
     /// </summary>
     /// <param name="services">Gets the registrations.</param>
     /// <param name="configure">Sets the options; they can also be bound to configuration with <c>services.Configure&lt;CoppiceOptions&gt;(section)</c>.</param>
@@ -50,6 +54,9 @@ public static class CoppiceServices
         });
         services.AddSingleton<IEmbeddingGenerator<string, Embedding<float>>>(provider =>
             new CoppiceEmbeddingGenerator(provider.GetRequiredService<Engine>(), NameOf(provider.GetRequiredService<IOptions<CoppiceOptions>>().Value)));
+        services.AddSingleton(provider => new PerceptionQueue(
+            provider.GetRequiredService<IOptions<CoppiceOptions>>().Value.Perception
+            ?? throw new InvalidOperationException("CoppiceOptions.Perception: expected a network for pictures, found none")));
         return services;
     }
 

@@ -16,6 +16,7 @@ internal sealed partial class RequestLog(ILogger<RequestLog> logger, ServedModel
     /// <summary>The item of a request under which an endpoint leaves what it did.</summary>
     public const string Details = "coppice.details";
 
+    private const string Gone = "coppice.gone";
     private const int ClientClosedRequest = 499;
     private const int LongestId = 128;
     private static readonly string[] Quiet = ["/health", "/metrics", "/coppice/state"];
@@ -34,7 +35,7 @@ internal sealed partial class RequestLog(ILogger<RequestLog> logger, ServedModel
             if (!context.Response.HasStarted && status is StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed)
                 await AnswerAsync(context, NoEndpoint(context, status));
         }
-        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception) when (IsGone(context))
         {
             status = ClientClosedRequest;
             metrics.Vanished();
@@ -47,6 +48,16 @@ internal sealed partial class RequestLog(ILogger<RequestLog> logger, ServedModel
         Log(context, status, started);
     }
 
+    /// <summary>Closes the connection of a client that does not read. That its token says so comes a moment later.</summary>
+    public static void GiveUp(HttpContext context)
+    {
+        context.Items[Gone] = true;
+        context.Abort();
+    }
+
+    /// <summary>Whether nobody is there to be answered.</summary>
+    public static bool IsGone(HttpContext context) => context.RequestAborted.IsCancellationRequested || context.Items.ContainsKey(Gone);
+
     private async Task<int> FailAsync(HttpContext context, Exception e)
     {
         ApiException error = e is OperationCanceledException && gate.Ending.IsCancellationRequested ? ApiException.Stopping() : ApiException.Of(e);
@@ -56,7 +67,7 @@ internal sealed partial class RequestLog(ILogger<RequestLog> logger, ServedModel
         {
             await AnswerAsync(context, error);
         }
-        catch (Exception) when (context.RequestAborted.IsCancellationRequested)
+        catch (Exception) when (IsGone(context))
         {
             return ClientClosedRequest;
         }
@@ -66,7 +77,8 @@ internal sealed partial class RequestLog(ILogger<RequestLog> logger, ServedModel
 
     private async Task AnswerAsync(HttpContext context, ApiException error)
     {
-        context.Items[Details] = error.Message;
+        // What a template raises can quote the conversation.
+        context.Items[Details] = error.Code == ApiException.TemplateError ? error.Code : error.Message;
         if (error.RetryAfter is int seconds) context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         if (error.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
         await JsonReply.WriteAsync(context, error.Status, error.Answer, WireJson.Readable.ErrorAnswer, model.Options.WriteTimeout);

@@ -41,6 +41,9 @@ public sealed record ServerOptions
     /// <summary>Requests worked on or waiting at once.</summary>
     public int MaxConcurrent { get; init; } = 256;
 
+    /// <summary>The network that answers <c>/v1/perceive</c>, loaded for the first picture; null: there is none, and requests for it are told so.</summary>
+    public PerceptionOptions? Perception { get; init; }
+
     /// <summary>How long one write to a client may take before it counts as gone.</summary>
     public TimeSpan WriteTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
@@ -63,6 +66,7 @@ public sealed record ServerOptions
         if (MaxTotalTokens is int total) Check("max-total-tokens", total, 2, 1 << 28);
         if (WriteTimeout <= TimeSpan.Zero) throw new RequestRejectedException("write-timeout", "more than 0", $"{WriteTimeout}");
         if (DrainTimeout < TimeSpan.Zero) throw new RequestRejectedException("drain-timeout", "0 or more", $"{DrainTimeout}");
+        Perception?.Validate();
         if (ApiKeys.Any(key => key.Length == 0 || key.Any(c => c is <= ' ' or > '~')))
             throw new RequestRejectedException("api-key", "printable ASCII characters without blanks", "something else");
     }

@@ -14,6 +14,16 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task Help_of_a_subcommand_leaves_out_the_argument_of_the_command_above()
+    {
+        CommandRun below = await CommandRun.Of("eval", "perception", "--help");
+        Assert.Equal(0, below.Code);
+        Assert.Contains("coppice eval perception [options]", below.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("puzzles", below.Output, StringComparison.Ordinal);
+        Assert.Contains("puzzles|FILE", (await CommandRun.Of("eval", "--help")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Version_is_a_number()
     {
         CommandRun run = await CommandRun.Of("--version");

@@ -94,6 +94,20 @@ public sealed class CompletionTests(ServerFixture fixture) : IClassFixture<Serve
     }
 
     [Fact]
+    public async Task OffsetsOfAStreamAreThoseOfTheWholeWhileTextIsHeldBack()
+    {
+        for (int seed = 0; seed < 8; seed++)
+        {
+            string body = $$""" "prompt":"Once","max_tokens":30,"seed":{{seed}},"temperature":0.7,"logprobs":0,"stop":["a b","t","th","he"]""";
+            JsonNode choice = (await _server.AskAsync(Completions, $$"""{{{body}}}"""))["choices"]![0]!;
+            int length = ((string)choice["text"]!).Length;
+            IEnumerable<int> streamed = (await _server.StreamAsync(Completions, $$"""{{{body}},"stream":true}"""))
+                .Select(e => e["choices"]![0]!["logprobs"]).OfType<JsonNode>().Select(l => Math.Min(length, (int)l["text_offset"]![0]!));
+            Assert.Equal(choice["logprobs"]!["text_offset"]!.AsArray().Select(offset => (int)offset!), streamed);
+        }
+    }
+
+    [Fact]
     public async Task LogprobsAreThoseOfTheEngine()
     {
         JsonNode answer = await _server.AskAsync(Completions, $$"""{{{Shared}},"logprobs":3,"temperature":0.6}""");

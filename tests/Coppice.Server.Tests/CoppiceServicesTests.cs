@@ -48,6 +48,20 @@ public sealed class CoppiceServicesTests
         Assert.Contains("ModelPath", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_network_for_pictures_is_there_where_the_options_name_one()
+    {
+        await using ServiceProvider without = new ServiceCollection().AddCoppice(options => options.ModelPath = s_model).BuildServiceProvider();
+        Assert.Contains("Perception", Assert.Throws<InvalidOperationException>(() => without.GetRequiredService<PerceptionQueue>()).Message, StringComparison.Ordinal);
+        IConfiguration configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["ModelPath"] = s_model, ["Perception:Weights"] = Path.Combine(Root(), "assets", "streets.safetensors"), ["Perception:Perceiver:Precision"] = "Int8",
+        }).Build();
+        await using ServiceProvider provider = new ServiceCollection().AddCoppice().Configure<CoppiceOptions>(configuration).BuildServiceProvider();
+        PerceptionQueue pictures = provider.GetRequiredService<PerceptionQueue>();
+        Assert.Equal(Coppice.Perception.Inference.PerceptionPrecision.Int8, await pictures.PerceiveAsync(perceiver => perceiver.Precision));
+    }
+
     private static string Root()
     {
         for (DirectoryInfo? at = new(AppContext.BaseDirectory); at is not null; at = at.Parent)

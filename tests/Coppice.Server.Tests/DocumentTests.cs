@@ -13,22 +13,24 @@ public sealed partial class DocumentTests
     private static readonly string Document = File.ReadAllText(Repository.File("docs/server.md"));
 
     /// <summary>The metrics that the document names.</summary>
-    internal static IEnumerable<string> MetricNames() => MetricName().Matches(Document).Select(match => match.Value).Distinct();
+    /// <param name="ofPerception">Those of pictures, which are there once one was perceived, or the others.</param>
+    internal static IEnumerable<string> MetricNames(bool ofPerception = false) => MetricName().Matches(Document).Select(match => match.Value).Distinct()
+        .Where(name => name.StartsWith("coppice_perception", StringComparison.Ordinal) == ofPerception);
 
     [Fact]
     public async Task CurlExamplesAnswer()
     {
         string[] examples = [.. Blocks("sh").Where(block => block.StartsWith("curl", StringComparison.Ordinal))];
-        Assert.Equal(2, examples.Length);
-        await using RunningServer server = await RunningServer.StartAsync(asset: "puzzles");
+        Assert.Equal(3, examples.Length);
+        await using RunningServer server = await RunningServer.StartAsync(asset: "puzzles", server: options => options with { Perception = PerceivingServer.Network });
         foreach (string example in examples)
         {
-            using Process shell = Process.Start(new ProcessStartInfo("sh", ["-c", AtServer(example, server)]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+            using Process shell = Process.Start(new ProcessStartInfo("sh", ["-c", AtServer(example, server)]) { RedirectStandardOutput = true, UseShellExecute = false, WorkingDirectory = Repository.Root })!;
             string output = await shell.StandardOutput.ReadToEndAsync();
             await shell.WaitForExitAsync();
             Assert.SkipWhen(shell.ExitCode == 127, "curl is not installed");
             Assert.Equal(0, shell.ExitCode);
-            Assert.Contains("\"choices\"", output, StringComparison.Ordinal);
+            Assert.Contains(example.Contains("perceive", StringComparison.Ordinal) ? "\"distance_m\"" : "\"choices\"", output, StringComparison.Ordinal);
             Assert.DoesNotContain("\"error\"", output, StringComparison.Ordinal);
         }
     }

@@ -21,6 +21,14 @@ public sealed class InfoTests(ServerFixture fixture) : IClassFixture<ServerFixtu
     }
 
     [Fact]
+    public async Task AModelWithASlashInItsNameIsFoundEscapedOrNot()
+    {
+        await using RunningServer server = await StartAsync(server: options => options with { ModelName = "org/tiny" });
+        foreach (string path in new[] { "/v1/models/org/tiny", "/v1/models/org%2Ftiny", "/v1/models/org%2ftiny" })
+            Assert.Equal("org/tiny", (string)JsonNode.Parse(await server.Http.GetStringAsync(path))!["id"]!);
+    }
+
+    [Fact]
     public async Task TokensAndTextsRoundTrip()
     {
         const string text = "Once upon a time, 日本 🌳";

@@ -24,6 +24,17 @@ public sealed class PageTests(PageTests.Run run) : IClassFixture<PageTests.Run>
     [InlineData("chat", "chat sends messages")]
     [InlineData("tree", "the prefix tree is shown as it stands")]
     [InlineData("key", "a key is asked for where the server wants one, and kept for the tab alone")]
+    [InlineData("streets", "a picture comes back with boxes, metres and classes")]
+    [InlineData("layers", "layers, the least score and single objects can be chosen")]
+    [InlineData("streets files", "pictures are chosen, dropped and pasted")]
+    [InlineData("streets errors", "what is no picture is told beside the form")]
+    [InlineData("streets text", "names of files are text, whatever is in them")]
+    [InlineData("streets keyboard", "the view of streets works with a keyboard alone, and the focus can be seen")]
+    [InlineData("streets phone", "the view of streets needs no sideways scrolling on a phone")]
+    [InlineData("streets light", "all text of the view of streets has enough contrast in light mode")]
+    [InlineData("streets dark", "all text of the view of streets has enough contrast in dark mode")]
+    [InlineData("streets off", "a server without a network says what to do")]
+    [InlineData("streets key", "the view of streets asks for a key")]
     [InlineData("pages", "branches that were stopped hold no page of the engine")]
     [InlineData("console", "the browser has nothing to complain about")]
     [InlineData("hosts", "nothing is asked of another host")]
@@ -82,7 +93,7 @@ public sealed class PageTests(PageTests.Run run) : IClassFixture<PageTests.Run>
 
         private static async Task<CoppiceServer> StartAsync(Engine engine, string name, params string[] keys)
         {
-            CoppiceServer server = CoppiceServer.Create(engine, new ServerOptions { ModelName = name, Port = 0, ApiKeys = keys });
+            CoppiceServer server = CoppiceServer.Create(engine, new ServerOptions { ModelName = name, Port = 0, ApiKeys = keys, Perception = name == "puzzles" ? PerceivingServer.Network : null });
             await server.StartAsync();
             return server;
         }

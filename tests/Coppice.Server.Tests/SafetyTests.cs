@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
 using static Coppice.Server.Tests.RunningServer;
 
 namespace Coppice.Server.Tests;
@@ -129,6 +130,16 @@ public sealed class SafetyTests
         await UntilAsync(() => server.Engine.Statistics.GeneratedTokens > 0);
         await server.CheckPagesAsync();
         Assert.True(server.Engine.Statistics.GeneratedTokens < 3500 * 8, "it ran to its end although nobody read");
+    }
+
+    [Fact]
+    public void AClientThatWasGivenUpIsGoneBeforeItsConnectionSaysSo()
+    {
+        var context = new DefaultHttpContext();
+        Assert.False(RequestLog.IsGone(context));
+        RequestLog.GiveUp(context);
+        Assert.False(context.RequestAborted.IsCancellationRequested);
+        Assert.True(RequestLog.IsGone(context));
     }
 
     [Fact]

@@ -61,7 +61,17 @@ public sealed class ServeCommandTests
         }
     }
 
+    [Fact]
+    public async Task TheNetworkForPicturesComesWithTheCommand()
+    {
+        using ServeProcess serve = await ServeProcess.StartAsync("--perception-precision", "int8");
+        using var http = new HttpClient { BaseAddress = serve.Address };
+        Assert.Contains("\"precision\":\"int8\"", await http.GetStringAsync("/v1/perceive"), StringComparison.Ordinal);
+    }
+
     [Theory]
+    [InlineData(1, "nothing.safetensors", "--perception", "/tmp/nothing.safetensors")]
+    [InlineData(2, "--perception-precision", "--perception-precision", "fp16")]
     [InlineData(2, "--kv-memory", "--kv-memory", "lots")]
     [InlineData(2, "host", "--host", "example.org")]
     [InlineData(2, "--port", "--port", "70000")]

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
+using Coppice.Chat;
+using Coppice.Server.Requests;
 using static Coppice.Server.Tests.RunningServer;
 
 namespace Coppice.Server.Tests;
@@ -49,6 +51,9 @@ public sealed class WrongRequestTests(ServerFixture fixture) : IClassFixture<Ser
         { Completions, "{\"prompt\":\"a\",\"logit_bias\":{\"x\":1}}", "logit_bias", "token ids" },
         { Completions, "{\"prompt\":\"a\",\"logit_bias\":{\"512\":1}}", "logit_bias", "token ids" },
         { Completions, "{\"prompt\":\"a\",\"logit_bias\":{\"5\":101}}", "logit_bias", "-100 to 100" },
+        { Completions, "{\"prompt\":\"a\",\"logit_bias\":{\"5\":1,\"05\":2}}", "logit_bias", "given twice" },
+        { Completions, "{\"prompt\":\"a\",\"logit_bias\":{\"\\ud800\":1}}", "logit_bias", "surrogate" },
+        { Completions, "{\"prompt\":\"a\",\"stop_token_ids\":[" + string.Join(',', Enumerable.Repeat(5, 1025)) + "]}", "stop_token_ids", "at most 1024" },
         { Completions, "{\"prompt\":\"a\",\"logprobs\":21}", "logprobs", "from 0 to 20" },
         { Completions, "{\"prompt\":\"a\",\"logprobs\":true}", "logprobs", "found true" },
         { Completions, "{\"prompt\":\"a\",\"echo\":true}", "echo", "not supported" },
@@ -81,6 +86,15 @@ public sealed class WrongRequestTests(ServerFixture fixture) : IClassFixture<Ser
         { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"reasoning_effort\":\"high\"}", "reasoning_effort", "not a field" },
         { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"tool_choice\":\"required\"}", "tool_choice", "needs 'tools'" },
         { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"max_tokens\":1,\"max_completion_tokens\":2}", "max_tokens", "the same" },
+        { ChatCompletions, WithTemplate("{\"a\":1,\"a\":2}"), "chat_template_kwargs", "given twice" },
+        { ChatCompletions, WithTemplate("{\"a\":[{\"b\":\"\\ud800\"}]}"), "chat_template_kwargs", "surrogate" },
+        { ChatCompletions, WithTemplate("{\"\\udc00\":1}"), "chat_template_kwargs", "surrogate" },
+        { ChatCompletions, WithTemplate("{\"messages\":5}"), "messages", "not iterable" },
+        { ChatCompletions, "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"tool_choice\":\"none\",\"tools\":[{\"type\":1,\"type\":2}]}", "tools[0]", "given twice" },
+        { ChatCompletions, WithCall("{\"function\":{\"name\":\"f\",\"arguments\":{\"a\":1,\"a\":2}}}"), "messages[0].tool_calls[0]", "given twice" },
+        { ChatCompletions, WithCall("{\"\\ud800\":1,\"function\":{\"name\":\"f\"}}"), "messages[0].tool_calls[0]", "surrogate" },
+        { ChatCompletions, WithCall("{\"function\":{\"name\":\"\\ud800\"}}"), "messages[0].tool_calls[0]", "surrogate" },
+        { ChatCompletions, WithCall("{\"function\":{\"name\":5}}"), "messages[0].tool_calls[0]", "has a 'name'" },
         { "/v1/embeddings", "{}", "input", "missing" },
         { "/v1/embeddings", "{\"input\":\"a\",\"encoding_format\":\"hex\"}", "encoding_format", "\"base64\"" },
         { "/v1/embeddings", "{\"input\":\"a\",\"dimensions\":8}", "dimensions", "256" },
@@ -88,6 +102,10 @@ public sealed class WrongRequestTests(ServerFixture fixture) : IClassFixture<Ser
         { "/detokenize", "{}", "tokens", "missing" },
         { "/detokenize", "{\"tokens\":[512]}", "tokens[0]", "from 0 to 511" },
     };
+
+    private static string WithTemplate(string variables) => $$"""{"messages":[{"role":"user","content":"a"}],"chat_template_kwargs":{{variables}}}""";
+
+    private static string WithCall(string call) => $$"""{"messages":[{"role":"assistant","tool_calls":[{{call}}]}]}""";
 
     [Theory]
     [MemberData(nameof(Bodies))]
@@ -99,6 +117,37 @@ public sealed class WrongRequestTests(ServerFixture fixture) : IClassFixture<Ser
         Assert.Equal(param, (string?)error["param"]);
         Assert.Contains(part, (string)error["message"]!, StringComparison.Ordinal);
         Assert.NotNull((string?)error["code"]);
+    }
+
+    [Fact]
+    public async Task ArgumentsThatAreNoGoodJsonStayText()
+    {
+        foreach (string arguments in new[] { "{\"a\":1,\"a\":2}", "{\"a\":\"\\ud800\"}", "{\"a\":", "5" })
+        {
+            var call = new JsonObject { ["function"] = new JsonObject { ["name"] = "f", ["arguments"] = arguments } };
+            var message = new JsonObject { ["role"] = "assistant", ["tool_calls"] = new JsonArray(call) };
+            await _server.AskAsync(ChatCompletions, new JsonObject { ["messages"] = new JsonArray(message), ["max_tokens"] = 1 }.ToJsonString());
+        }
+    }
+
+    [Fact]
+    public void WhatATemplateRaisesIsCutToOneShortLine()
+    {
+        ApiException told = ChatInput.Refused(new ChatTemplateException("t", 1, "no such role: " + new string('x', 5000) + "\n\u001b[31m", isRaised: true));
+        Assert.InRange(told.Message.Length, 500, 600);
+        told = ChatInput.Refused(new ChatTemplateException("t", 1, "a\nb\u001b[31m", isRaised: true));
+        Assert.EndsWith("refuses this conversation: a b [31m", told.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task PathsInAnotherCaseAreNotFound()
+    {
+        foreach (string path in new[] { "/INDEX.HTML", "/app.js/", "/App.js" })
+        {
+            using HttpResponseMessage response = await _server.Http.GetAsync(path);
+            Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+            Assert.Equal("not_found", (string)(await ErrorOf(response))["code"]!);
+        }
     }
 
     [Fact]

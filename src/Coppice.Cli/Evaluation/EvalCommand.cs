@@ -22,7 +22,7 @@ internal static class EvalCommand
             Description = $"'{ProblemSet.Puzzles}', the number puzzles that no training line has, or a file of HumanEval's or MBPP's form, one JSON object a line.",
             HelpName = $"{ProblemSet.Puzzles}|FILE",
         };
-        var model = new ModelArguments();
+        var model = new ModelArguments(comesWithOne: true);
         var eval = new EvalArguments();
         var verify = new VerifyArguments();
         var runtime = new RuntimeArguments();

@@ -72,8 +72,14 @@ internal sealed class PerceiveArguments
     public string Weights(ParseResult parsed)
     {
         if (parsed.GetValue(_weights) is { } named) return named;
+        return WeightsBeside() ?? throw new RequestRejectedException("--weights", "a file of weights", $"none, and no {DefaultWeights} beside the command");
+    }
+
+    /// <summary>The weights that come with the command, or null where there are none.</summary>
+    internal static string? WeightsBeside()
+    {
         string beside = Path.Combine(AppContext.BaseDirectory, DefaultWeights);
-        return File.Exists(beside) ? beside : throw new RequestRejectedException("--weights", "a file of weights", $"none, and no {DefaultWeights} beside the command");
+        return File.Exists(beside) ? beside : null;
     }
 
     /// <summary>The pictures: files as they were named, and what lies in folders, in the order of names.</summary>

@@ -103,7 +103,7 @@ internal static class PerceiveCommand
         RgbImage image = ImageFile.Read(file);
         Perceiver.CheckSize(image, $"'{file}'");
         PerceivedScene scene = perceiver.Perceive(image);
-        if (folder is not null) ImageFile.WritePng(Overlay.Draw(image, scene, perceiver.Config), Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".png"));
+        if (folder is not null) ImageFile.WritePng(Overlay.Draw(image, scene, perceiver.Config), Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".png"), quick: true);
         PerceiveReport report = PerceiveReport.Of(file, scene, perceiver.Config);
         if (json)
         {

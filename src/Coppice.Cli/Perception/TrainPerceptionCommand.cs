@@ -19,7 +19,7 @@ internal static class TrainPerceptionCommand
 
     public static Command Create()
     {
-        var data = new Option<string>("--data") { HelpName = PerceptionData.HelpName, Description = "What is learned from: streets drawn without end (N of them), or CamVid in the folder layout of SegNet's authors.", Required = true };
+        var data = new Option<string>("--data") { HelpName = PerceptionData.HelpName, Description = "What is learned from: streets drawn here (N of them, 2,000 if not given), or a folder of CamVid, Cityscapes or KITTI.", Required = true };
         var tasks = new Option<PerceptionTasks>("--tasks") { HelpName = "det,distance,seg", Description = "What is learned: boxes, their distances, a class for each pixel.", Required = true, CustomParser = ParseTasks };
         var variant = new Option<PerceptionVariant>("--variant") { HelpName = "fast|resnet18|resnet50", Description = "The network (fast if not given).", DefaultValueFactory = _ => PerceptionVariant.Fast, CustomParser = ParseVariant };
         var config = new Option<string?>("--config") { HelpName = "FILE", Description = "The recipe in JSON; what it leaves out has its default." };
@@ -60,11 +60,11 @@ internal static class TrainPerceptionCommand
                 if (!crops)
                 {
                     using var several = new MultiTaskTraining(recipe, network, training, heldOut, file, count, parsed.GetValue(from));
-                    return Run((report, stepped) => several.Run(saving, report, stepped, cancel), () => Held(several), recipe, file, parsed.InvocationConfiguration);
+                    return Run((report, stepped) => several.Run(saving, report, stepped, cancel), () => Held(several), recipe, file, parsed.InvocationConfiguration, cancel);
                 }
 
                 using var learning = new PerceptionTraining(recipe, network, training, heldOut, file, count, parsed.GetValue(from));
-                return Run((report, stepped) => learning.Run(saving, report, stepped, cancel), () => Held(learning), recipe, file, parsed.InvocationConfiguration);
+                return Run((report, stepped) => learning.Run(saving, report, stepped, cancel), () => Held(learning), recipe, file, parsed.InvocationConfiguration, cancel);
             },
             CancellationToken.None));
         return command;
@@ -79,11 +79,13 @@ internal static class TrainPerceptionCommand
     };
 
     private static int Run(
-        Func<Action<CurvePoint>, Action<long, int>, bool> train, Func<string> held, PerceptionRecipe recipe, string file, InvocationConfiguration invocation)
+        Func<Action<CurvePoint>, Action<long, int>, bool> train, Func<string> held, PerceptionRecipe recipe, string file, InvocationConfiguration invocation,
+        CancellationToken cancel)
     {
         TextWriter error = invocation.Error;
         var clock = Stopwatch.StartNew();
         long images = 0;
+        using CancellationTokenRegistration told = TrainCommand.TellOfStop(error, cancel);
         bool ended = train(
             point =>
             {

@@ -42,18 +42,20 @@ public static class ImageFile
     /// <summary>Writes a picture as PNG.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="path">The file; one that is there is replaced.</param>
-    public static void WritePng(RgbImage image, string path)
+    /// <param name="quick">Whether it is written in a fraction of the time, and larger.</param>
+    public static void WritePng(RgbImage image, string path, bool quick = false)
     {
-        using SKData data = EncodePng(image);
+        using SKData data = EncodePng(image, quick);
         using FileStream stream = File.Create(path);
         data.SaveTo(stream);
     }
 
     /// <summary>A picture as a PNG file's bytes.</summary>
     /// <param name="image">The picture.</param>
-    public static byte[] Png(RgbImage image)
+    /// <param name="quick">Whether it is made in a fraction of the time, and larger.</param>
+    public static byte[] Png(RgbImage image, bool quick = false)
     {
-        using SKData data = EncodePng(image);
+        using SKData data = EncodePng(image, quick);
         return data.ToArray();
     }
 
@@ -80,7 +82,7 @@ public static class ImageFile
             throw SceneFormatException.Of(name, $"a picture of 1 to {maxPixels:N0} pixels", $"{width}x{height}");
     }
 
-    private static SKData EncodePng(RgbImage image)
+    private static SKData EncodePng(RgbImage image, bool quick)
     {
         ArgumentNullException.ThrowIfNull(image);
         using var bitmap = new SKBitmap(new SKImageInfo(image.Width, image.Height, SKColorType.Rgb888x, SKAlphaType.Opaque));
@@ -92,7 +94,8 @@ public static class ImageFile
         }
 
         using SKPixmap pixmap = bitmap.PeekPixels();
-        return pixmap.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.AllFilters, 9)) ?? throw new InvalidOperationException($"a picture of {image.Width}x{image.Height} could not be encoded");
+        SKPngEncoderOptions options = quick ? new(SKPngEncoderFilterFlags.Sub, 2) : new(SKPngEncoderFilterFlags.AllFilters, 9);
+        return pixmap.Encode(options) ?? throw new InvalidOperationException($"a picture of {image.Width}x{image.Height} could not be encoded");
     }
 
     /// <summary>Turned as EXIF's orientation says, without the fourth channel.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Coppice.Graphs;
 
 namespace Coppice.Perception.Inference;
@@ -91,12 +92,12 @@ internal sealed class FoldedGraph
     {
         TensorData stored = Stored(conv.Input(1))!;
         Shape shape = stored.Shape;
-        float[] weights = stored.As<float>().ToArray();
+        byte[] bytes = MemoryMarshal.AsBytes(stored.As<float>()).ToArray();
         float[]? bias = conv.Inputs.Count > 2 && conv.Inputs[2] is { } given ? Stored(given)!.As<float>().ToArray() : null;
         if (normalization is not null)
         {
             bias ??= new float[shape[0]];
-            Normalize(normalization, weights, bias);
+            Normalize(normalization, MemoryMarshal.Cast<byte, float>(bytes.AsSpan()), bias);
         }
 
         Window window = Window.Of(conv);
@@ -104,21 +105,21 @@ internal sealed class FoldedGraph
         if (x.Producer is { OperatorType: "SpaceToDepth" } blocks && ConvBehind(blocks) == conv)
         {
             int block = (int)(long)blocks.Attributes["blocksize"];
-            (weights, shape) = Spread(weights, shape, block);
+            (bytes, shape) = Spread(MemoryMarshal.Cast<byte, float>(bytes.AsSpan()), shape, block);
             Border p = window.Padding;
             window = window with { Stride = block, Padding = new(p.Top * block, p.Left * block, p.Bottom * block, p.Right * block) };
             x = blocks.Input(0);
         }
 
         string name = conv.Input(1).Name;
-        Value kernel = Graph.Constant(TensorData.Of<float>(shape, weights), name);
+        Value kernel = Graph.Constant(new TensorData(stored.Type, shape, bytes), name);
         Value? added = bias is null ? null : Graph.Constant(TensorData.Of<float>(new(shape[0]), bias), name + ".bias");
         int groups = conv.Attributes.TryGetValue("group", out object? group) ? (int)(long)group : 1;
         Node last = normalization ?? conv;
         _values[last.Output] = Mapped(x).Conv(kernel, added, window, groups, last.Name);
     }
 
-    private void Normalize(Node node, float[] weights, float[] bias)
+    private void Normalize(Node node, Span<float> weights, Span<float> bias)
     {
         ReadOnlySpan<float> scale = Stored(node.Input(1))!.As<float>(), add = Stored(node.Input(2))!.As<float>();
         ReadOnlySpan<float> mean = Stored(node.Input(3))!.As<float>(), variance = Stored(node.Input(4))!.As<float>();
@@ -127,15 +128,16 @@ internal sealed class FoldedGraph
         {
             float factor = scale[c] / MathF.Sqrt(variance[c] + node.Float("epsilon", 1e-5f));
             bias[c] = ((bias[c] - mean[c]) * factor) + add[c];
-            foreach (ref float weight in weights.AsSpan(c * inputs, inputs)) weight *= factor;
+            foreach (ref float weight in weights.Slice(c * inputs, inputs)) weight *= factor;
         }
     }
 
     /// <summary>Kernels over blocks as channels, [o, (y * b + x) * c + channel, ky, kx], as kernels over pixels, [o, channel, ky * b + y, kx * b + x].</summary>
-    private static (float[] Weights, Shape Shape) Spread(float[] weights, Shape shape, int block)
+    private static (byte[] Weights, Shape Shape) Spread(ReadOnlySpan<float> weights, Shape shape, int block)
     {
         int channels = shape[1] / (block * block), height = shape[2] * block, width = shape[3] * block;
-        var spread = new float[weights.Length];
+        var bytes = new byte[weights.Length * sizeof(float)];
+        Span<float> spread = MemoryMarshal.Cast<byte, float>(bytes.AsSpan());
         int at = 0;
         for (int o = 0; o < shape[0]; o++)
         {
@@ -150,7 +152,7 @@ internal sealed class FoldedGraph
             }
         }
 
-        return (spread, new Shape(shape[0], channels, height, width));
+        return (bytes, new Shape(shape[0], channels, height, width));
     }
 
     /// <summary>Follows what is done to each channel of the image alone, and keeps it as factor and offset.</summary>

@@ -45,30 +45,40 @@ internal static class InferenceNetwork
         }
 
         using var session = new GraphSession(folded.Graph, run);
-        var sums = new Dictionary<string, (double Low, double High)>(StringComparer.Ordinal);
-        int count = 0;
-        foreach (TensorData image in images)
+        GraphBuffer[] inputs = session.NewInputs(), outputs = session.NewOutputs();
+        try
         {
-            count++;
-            IReadOnlyDictionary<string, TensorData> found = session.Run(new Dictionary<string, TensorData> { [Image] = image });
-            var own = new Dictionary<string, (float Low, float High)>(StringComparer.Ordinal);
-            foreach ((string key, Value tensor) in tensors)
+            Dictionary<string, GraphBuffer> found = session.OutputNames.Zip(outputs).Append((Image, inputs.Single())).ToDictionary(StringComparer.Ordinal);
+            var sums = new Dictionary<string, (double Low, double High)>(StringComparer.Ordinal);
+            int count = 0;
+            foreach (TensorData image in images)
             {
-                (float low, float high) = own.GetValueOrDefault(key);
-                foreach (float element in (tensor.Kind == ValueKind.Computed ? found[tensor.Name] : image).As<float>())
-                    (low, high) = (Math.Min(low, element), Math.Max(high, element));
-                own[key] = (low, high);
+                count++;
+                inputs[0].Load(image);
+                session.Run(inputs, outputs);
+                foreach (IGrouping<string, Value> parts in tensors.ToLookup(t => t.Key, t => t.Tensor))
+                {
+                    ValueRange range = default;
+                    foreach (Value part in parts) range = Widened(range, found[part.Kind == ValueKind.Computed ? part.Name : Image].As<float>());
+                    (double lows, double highs) = sums.GetValueOrDefault(parts.Key);
+                    sums[parts.Key] = (lows + range.Low, highs + range.High);
+                }
             }
 
-            foreach ((string key, (float low, float high)) in own)
-            {
-                (double lows, double highs) = sums.GetValueOrDefault(key);
-                sums[key] = (lows + low, highs + high);
-            }
+            if (count == 0) throw new GraphException("calibration: expected one image or more, found none");
+            return sums.ToDictionary(s => s.Key, s => new ValueRange((float)(s.Value.Low / count), (float)(s.Value.High / count)), StringComparer.Ordinal);
         }
+        finally
+        {
+            foreach (GraphBuffer buffer in inputs.Concat(outputs)) buffer.Dispose();
+        }
+    }
 
-        if (count == 0) throw new GraphException("calibration: expected one image or more, found none");
-        return sums.ToDictionary(s => s.Key, s => new ValueRange((float)(s.Value.Low / count), (float)(s.Value.High / count)), StringComparer.Ordinal);
+    private static ValueRange Widened(ValueRange range, ReadOnlySpan<float> elements)
+    {
+        (float low, float high) = (range.Low, range.High);
+        foreach (float element in elements) (low, high) = (Math.Min(low, element), Math.Max(high, element));
+        return new(low, high);
     }
 
     /// <summary>Ranges as a text: an object of pairs.</summary>

@@ -17,9 +17,9 @@ public sealed class Perceiver : IDisposable
     private const int CalibrationImages = 48;
 
     private readonly GraphSession _session;
-    private readonly Dictionary<string, GraphBuffer> _buffers = new(StringComparer.Ordinal);
     private readonly GraphBuffer[] _inputs;
     private readonly GraphBuffer[] _outputs;
+    private readonly Dictionary<string, GraphBuffer> _named;
     private readonly ImageFitting _fitting;
     private readonly float[][]? _floats;
     private readonly byte[][]? _bytes;
@@ -27,32 +27,22 @@ public sealed class Perceiver : IDisposable
     private readonly LabelMap? _labels;
     private readonly PerceivedScene _scene = new();
 
-    private Perceiver(PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IReadOnlyDictionary<string, string> metadata, PerceiverOptions options)
+    private Perceiver(PreparedNetwork network, PerceiverOptions options)
     {
-        Config = config;
+        Config = network.Config;
         Precision = options.Precision;
-        FoldedGraph folded = InferenceNetwork.Fold(config, weights, foldImage: true);
-        Graph graph = folded.Graph;
-        if (options.Precision == PerceptionPrecision.Int8)
-        {
-            graph = QuantizedGraph.Of(folded, InferenceNetwork.ReadRanges(metadata), bytes: true, out float scale, out byte zero);
-            _bytes = [.. Enumerable.Range(0, 3).Select(c => Table(v => (byte)Math.Clamp(MathF.Round(Element(folded, c, v) / scale) + zero, 0, 255)))];
-        }
-        else
-        {
-            _floats = [.. Enumerable.Range(0, 3).Select(c => Table(v => Element(folded, c, v)))];
-        }
-
-        _session = new GraphSession(graph, options.Run);
-        foreach (Value value in graph.Inputs.Concat(graph.Outputs)) _buffers[value.Name] = new GraphBuffer(value);
-        _inputs = [.. _session.InputNames.Select(n => _buffers[n])];
-        _outputs = [.. _session.OutputNames.Select(n => _buffers[n])];
-        _fitting = new ImageFitting(config.Width, config.Height);
-        if (config.Detects) _decoder = new BoxDecoder(new Anchors(config.Width, config.Height), config.ObjectClasses.Count, options.Decoding);
-        if (!config.Segments) return;
-        Shape scores = _buffers[InferenceNetwork.Labels].Shape;
-        int parts = InferenceNetwork.Parts(config);
-        _labels = new LabelMap(scores[1] / (parts * parts), scores[2], scores[3], parts, (float)config.Height / config.LabelStride, (float)config.Width / config.LabelStride, config.LabelOffset / config.LabelStride);
+        (_floats, _bytes) = (network.Floats, network.Bytes);
+        _session = network.Open(options.Run);
+        _inputs = _session.NewInputs();
+        _outputs = _session.NewOutputs();
+        _named = _session.OutputNames.Zip(_outputs).ToDictionary(StringComparer.Ordinal);
+        _fitting = new ImageFitting(Config.Width, Config.Height);
+        if (Config.Detects) _decoder = new BoxDecoder(new Anchors(Config.Width, Config.Height), Config.ObjectClasses.Count, options.Decoding);
+        if (!Config.Segments) return;
+        Shape scores = _named[InferenceNetwork.Labels].Shape;
+        int parts = InferenceNetwork.Parts(Config);
+        float stride = Config.LabelStride;
+        _labels = new LabelMap(scores[1] / (parts * parts), scores[2], scores[3], parts, Config.Height / stride, Config.Width / stride, Config.LabelOffset / stride);
         _scene.HasLabels = true;
     }
 
@@ -69,8 +59,8 @@ public sealed class Perceiver : IDisposable
     /// <exception cref="IOException">The file can't be read.</exception>
     public static Perceiver Load(string path, PerceiverOptions? options = null)
     {
-        (PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IReadOnlyDictionary<string, string> metadata) = PerceptionWeights.Load(path);
-        return Create(config, weights, metadata, options);
+        options ??= new PerceiverOptions();
+        return new Perceiver(PreparedNetwork.Load(path, options), options);
     }
 
     /// <summary>Makes a network ready.</summary>
@@ -86,7 +76,7 @@ public sealed class Perceiver : IDisposable
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(metadata);
         options ??= new PerceiverOptions();
-        return new Perceiver(Sized(config, options.Width, options.Height), weights, metadata, options);
+        return new Perceiver(PreparedNetwork.Of(config, weights, metadata, options), options);
     }
 
     /// <summary>Perceives a picture of any size.</summary>
@@ -102,11 +92,11 @@ public sealed class Perceiver : IDisposable
         else Split(pixels, _floats!, _inputs[0].As<float>());
         _session.Run(_inputs, _outputs);
         (_scene.Width, _scene.Height) = (image.Width, image.Height);
-        _decoder?.Decode(_buffers[InferenceNetwork.Classes].As<float>(), _buffers[InferenceNetwork.Boxes].As<float>(), _scene.Found);
+        _decoder?.Decode(_named[InferenceNetwork.Classes].As<float>(), _named[InferenceNetwork.Boxes].As<float>(), _scene.Found);
         if (_labels is null) return _scene;
         int count = image.Width * image.Height;
         if (_scene.LabelBytes.Length < count) _scene.LabelBytes = new byte[count];
-        _labels.Write(_buffers[InferenceNetwork.Labels].As<float>(), _scene.LabelBytes.AsSpan(0, count), image.Width, image.Height);
+        _labels.Write(_named[InferenceNetwork.Labels].As<float>(), _scene.LabelBytes.AsSpan(0, count), image.Width, image.Height);
         return _scene;
     }
 
@@ -131,7 +121,7 @@ public sealed class Perceiver : IDisposable
     {
         options ??= new PerceiverOptions();
         (PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IReadOnlyDictionary<string, string> metadata) = PerceptionWeights.Load(weightsPath);
-        config = Sized(config, options.Width, options.Height);
+        config = PreparedNetwork.Sized(config, options);
         FoldedGraph folded = InferenceNetwork.Fold(config, weights, foldImage: false);
         Graph graph = folded.Graph;
         if (options.Precision == PerceptionPrecision.Int8)
@@ -166,7 +156,7 @@ public sealed class Perceiver : IDisposable
     private static string Ranges(PerceptionConfig config, IReadOnlyDictionary<string, TensorData> weights, IEnumerable<RgbImage> images, GraphRunOptions? run)
     {
         FoldedGraph folded = InferenceNetwork.Fold(config, weights, foldImage: true);
-        float[][] tables = [.. Enumerable.Range(0, 3).Select(c => Table(v => Element(folded, c, v)))];
+        float[][] tables = PreparedNetwork.Tables(folded);
         var fitting = new ImageFitting(config.Width, config.Height);
         IEnumerable<TensorData> tensors = images.Select(image =>
         {
@@ -181,19 +171,8 @@ public sealed class Perceiver : IDisposable
     public void Dispose()
     {
         _session.Dispose();
-        foreach (GraphBuffer buffer in _buffers.Values) buffer.Dispose();
+        foreach (GraphBuffer buffer in _inputs.Concat(_outputs)) buffer.Dispose();
     }
-
-    private static PerceptionConfig Sized(PerceptionConfig config, int width, int height)
-    {
-        config = config with { Width = width > 0 ? width : config.Width, Height = height > 0 ? height : config.Height };
-        config.Check();
-        return config;
-    }
-
-    private static float Element(FoldedGraph folded, int channel, int value) => (value * folded.Factor[channel]) + folded.Offset[channel];
-
-    private static T[] Table<T>(Func<int, T> entry) => [.. Enumerable.Range(0, 256).Select(entry)];
 
     /// <summary>[height, width, 3] -> [3, height, width], each byte by its channel's table.</summary>
     private static void Split<T>(ReadOnlySpan<byte> pixels, T[][] tables, Span<T> planes)

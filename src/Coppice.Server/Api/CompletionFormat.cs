@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Coppice.Server.Requests;
 using Coppice.Server.Wire;
+using Coppice.Tokenizing;
 
 namespace Coppice.Server.Api;
 
@@ -8,7 +9,7 @@ namespace Coppice.Server.Api;
 internal sealed class CompletionFormat(AnswerHead head, GenerationAsk ask, TokenTexts texts) : IAnswerFormat
 {
     private const string Kind = "text_completion";
-    private readonly Dictionary<int, int> _offsets = [];
+    private readonly Dictionary<int, (Detokenizer Detokenizer, int At)> _offsets = [];
 
     public void WriteStart(EventStream stream, int choice)
     {
@@ -20,8 +21,9 @@ internal sealed class CompletionFormat(AnswerHead head, GenerationAsk ask, Token
         CompletionLogprobs? logprobs = null;
         if (ask.Logprobs)
         {
-            int offset = _offsets.GetValueOrDefault(choice);
-            _offsets[choice] = offset + token.Text.Length;
+            // Not from the pieces' lengths: a piece that could begin a stop string is held back.
+            (Detokenizer detokenizer, int offset) = _offsets.TryGetValue(choice, out var known) ? known : (texts.Detokenizer(), 0);
+            _offsets[choice] = (detokenizer, offset + detokenizer.Append(token.Token).Length);
             logprobs = new(
                 [texts.Text(token.Token)], [TokenTexts.Finite(token.Logprob)], ask.TopLogprobs > 0 ? [texts.Top(token.TopLogprobs)] : null, [offset]);
         }

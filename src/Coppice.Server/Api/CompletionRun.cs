@@ -59,7 +59,7 @@ internal sealed class CompletionRun(
             Describe(context);
             await stream.FlushAsync();
         }
-        catch (Exception e) when (context.Response.HasStarted && !context.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (context.Response.HasStarted && !RequestLog.IsGone(context))
         {
             // The status is sent already: the error is the stream's last event.
             stream.Write((e is OperationCanceledException ? ApiException.Stopping() : ApiException.Of(e)).Answer, WireJson.Readable.ErrorAnswer);

@@ -52,7 +52,7 @@ internal sealed class EventStream : IDisposable
         }
         catch (OperationCanceledException) when (!_context.RequestAborted.IsCancellationRequested)
         {
-            _context.Abort();
+            RequestLog.GiveUp(_context);
             throw;
         }
 

@@ -11,7 +11,8 @@ internal sealed class InfoEndpoints(ServedModel model, RequestGate gate, StateRe
 
     public Task ModelAsync(HttpContext context)
     {
-        string id = (string)context.Request.RouteValues["id"]!;
+        // A path keeps its escaped slashes, and clients escape those of a name.
+        string id = ((string)context.Request.RouteValues["id"]!).Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         if (id != model.Name) throw ApiException.UnknownModel(id, model.Name);
         return JsonReply.WriteAsync(context, StatusCodes.Status200OK, Info, WireJson.Readable.ModelInfo, model.Options.WriteTimeout);
     }

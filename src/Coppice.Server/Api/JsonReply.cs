@@ -11,22 +11,22 @@ internal static class JsonReply
     public static Task WriteAsync<T>(HttpContext context, int status, T document, JsonTypeInfo<T> type, TimeSpan timeout) =>
         WriteAsync(context, status, JsonSerializer.SerializeToUtf8Bytes(document, type), timeout);
 
-    /// <summary>Writes a document; a client that does not take it in time counts as gone.</summary>
-    public static async Task WriteAsync(HttpContext context, int status, ReadOnlyMemory<byte> utf8, TimeSpan timeout)
+    /// <summary>Writes a document, or a file of another type; a client that does not take it in time counts as gone.</summary>
+    public static async Task WriteAsync(HttpContext context, int status, ReadOnlyMemory<byte> content, TimeSpan timeout, string type = "application/json")
     {
         context.Response.StatusCode = status;
-        context.Response.ContentType = "application/json";
-        context.Response.ContentLength = utf8.Length;
+        context.Response.ContentType = type;
+        context.Response.ContentLength = content.Length;
         using var stalled = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         stalled.CancelAfter(timeout);
         try
         {
-            await context.Response.Body.WriteAsync(utf8, stalled.Token);
+            await context.Response.Body.WriteAsync(content, stalled.Token);
             await context.Response.Body.FlushAsync(stalled.Token);
         }
         catch (OperationCanceledException)
         {
-            context.Abort();
+            RequestLog.GiveUp(context);
             throw;
         }
     }

@@ -28,17 +28,24 @@ internal sealed class PageFiles
             _files['/' + path[Prefix.Length..]] = new PageFile(content, Type(Path.GetExtension(path)), $"\"{Convert.ToHexStringLower(SHA256.HashData(content))[..32]}\"");
         }
 
-        if (_files.TryGetValue("/index.html", out PageFile? index)) _files["/"] = index;
+        foreach ((string path, PageFile page) in _files.Where(f => f.Key.EndsWith(".html", StringComparison.Ordinal)).ToArray())
+            _files[path == "/index.html" ? "/" : path[..^".html".Length]] = page;
     }
 
     /// <summary>The paths, each beginning with a slash.</summary>
     public IEnumerable<string> Paths => _files.Keys;
 
     /// <summary>Sends a file.</summary>
-    /// <param name="context">Its path is one of <see cref="Paths"/>.</param>
+    /// <param name="context">Its path is one of <see cref="Paths"/>, or there is no such file.</param>
     public async Task HandleAsync(HttpContext context)
     {
-        PageFile file = _files[context.Request.Path.Value!];
+        // Routes are the same in any case and with a slash at their end; files are not.
+        if (!_files.TryGetValue(context.Request.Path.Value!, out PageFile? file))
+        {
+            context.Response.StatusCode = StatusCodes.Status404NotFound;
+            return;
+        }
+
         IHeaderDictionary headers = context.Response.Headers;
         headers.ContentSecurityPolicy = Policy;
         headers.XContentTypeOptions = "nosniff";

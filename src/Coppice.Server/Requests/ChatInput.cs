@@ -9,6 +9,7 @@ internal static class ChatInput
 {
     private const int MostMessages = 4096;
     private const int MostTools = 256;
+    private const int LongestReason = 500;
 
     /// <summary>What the template is rendered with.</summary>
     public static ChatTemplateContext Read(Fields fields)
@@ -33,10 +34,13 @@ internal static class ChatInput
         }
         catch (ChatTemplateException e)
         {
-            throw ApiException.Invalid(
-                "messages", $"the model's chat template {(e.IsRaised ? "refuses" : "can't render")} this conversation: {e.Reason}", "template_error");
+            throw Refused(e);
         }
     }
+
+    /// <summary>What a template can't render. Its words can quote the conversation, in any length.</summary>
+    public static ApiException Refused(ChatTemplateException e) => ApiException.Invalid(
+        "messages", $"the model's chat template {(e.IsRaised ? "refuses" : "can't render")} this conversation: {ApiException.Shown(e.Reason, LongestReason)}", ApiException.TemplateError);
 
     private static JsonObject Message(JsonElement element, string path)
     {
@@ -93,13 +97,10 @@ internal static class ChatInput
         foreach (JsonElement call in calls.EnumerateArray())
         {
             string at = $"{path}[{copied.Count}]";
-            if (call.ValueKind != JsonValueKind.Object || !call.TryGetProperty("function", out JsonElement function) || function.ValueKind != JsonValueKind.Object
-                || !function.TryGetProperty("name", out JsonElement name) || name.ValueKind != JsonValueKind.String)
-            {
+            JsonNode? node = Fields.NodeOf(call, at);
+            if (node is not JsonObject fields || fields["function"] is not JsonObject function || function["name"]?.GetValueKind() != JsonValueKind.String)
                 throw ApiException.Invalid(at, $"'{at}' must be an object with a 'function' that has a 'name'");
-            }
-
-            copied.Add(JsonObject.Create(call));
+            copied.Add(node);
         }
 
         return copied;
@@ -126,7 +127,7 @@ internal static class ChatInput
 
         if (given.GetArrayLength() > MostTools) throw fields.Wrong("tools", $"an array of at most {MostTools} tools", $"one of {given.GetArrayLength()}");
         return new JsonArray([.. given.EnumerateArray().Select((tool, i) => tool.ValueKind == JsonValueKind.Object
-            ? JsonObject.Create(tool)
+            ? Fields.NodeOf(tool, $"tools[{i}]")
             : throw ApiException.Invalid($"tools[{i}]", $"'tools[{i}]' must be an object, found {Fields.Found(tool)}"))]);
     }
 
@@ -134,7 +135,7 @@ internal static class ChatInput
     {
         if (fields.Take("chat_template_kwargs") is not { } value) return null;
         return value.ValueKind == JsonValueKind.Object
-            ? JsonObject.Create(value)
+            ? (JsonObject)Fields.NodeOf(value, "chat_template_kwargs")!
             : throw fields.Wrong("chat_template_kwargs", "an object", Fields.Found(value));
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Coppice.Server.Requests;
 
@@ -20,7 +21,7 @@ internal sealed class Fields
         _path = path;
         foreach (JsonProperty property in element.EnumerateObject())
         {
-            string name = NameOf(property);
+            string name = NameOf(property, null);
             if (!_left.TryAdd(name, property.Value)) throw ApiException.Invalid(path + name, $"'{path}{ApiException.Shown(name)}' is given twice");
         }
     }
@@ -98,7 +99,12 @@ internal sealed class Fields
     }
 
     /// <summary>Takes an array of token ids.</summary>
-    public int[]? Tokens(string name, int vocabulary) => Take(name) is { } value ? TokensOf(value, _path + name, vocabulary) : null;
+    public int[]? Tokens(string name, int vocabulary, int most = int.MaxValue)
+    {
+        if (Take(name) is not { } value) return null;
+        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > most) throw Wrong(name, $"at most {most} token ids", $"{value.GetArrayLength()}");
+        return TokensOf(value, _path + name, vocabulary);
+    }
 
     /// <summary>Takes an array.</summary>
     public JsonElement? Array(string name) => Take(name) is not { } value ? null
@@ -183,7 +189,8 @@ internal sealed class Fields
         return quoted.Length == 1 ? quoted[0] : $"{string.Join(", ", quoted[..^1])} or {quoted[^1]}";
     }
 
-    private static string NameOf(JsonProperty property)
+    /// <summary>A field's name.</summary>
+    public static string NameOf(JsonProperty property, string? path)
     {
         try
         {
@@ -191,7 +198,27 @@ internal sealed class Fields
         }
         catch (InvalidOperationException)
         {
-            throw ApiException.Invalid(null, "a field's name has half a surrogate pair in it");
+            throw ApiException.Invalid(path, $"a field's name{(path is null ? "" : $" in '{path}'")} has half a surrogate pair in it");
+        }
+    }
+
+    /// <summary>A value that is passed on as it is: each name is there once, each text is whole characters.</summary>
+    public static JsonNode? NodeOf(JsonElement value, string path)
+    {
+        switch (value.ValueKind)
+        {
+            case JsonValueKind.Object:
+                var members = new JsonObject();
+                foreach (JsonProperty property in value.EnumerateObject())
+                {
+                    string name = NameOf(property, path);
+                    if (!members.TryAdd(name, NodeOf(property.Value, path))) throw ApiException.Invalid(path, $"'{ApiException.Shown(name)}' in '{path}' is given twice");
+                }
+
+                return members;
+            case JsonValueKind.Array: return new JsonArray([.. value.EnumerateArray().Select(item => NodeOf(item, path))]);
+            case JsonValueKind.String: return JsonValue.Create(TextOf(value, path));
+            default: return JsonValue.Create(value);
         }
     }
 }

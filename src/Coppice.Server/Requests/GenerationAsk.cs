@@ -10,6 +10,7 @@ internal sealed record GenerationAsk
 {
     private const int MostStops = 16;
     private const int LongestStop = 512;
+    private const int MostStopTokens = 1024;
     private const int LongestPattern = 1000;
     private const int MostBiases = 1024;
 
@@ -77,7 +78,7 @@ internal sealed record GenerationAsk
             },
             AsksForRank = rank is not null || pattern is not null || unique is true,
             Stop = ReadStops(fields),
-            StopTokens = fields.Tokens("stop_token_ids", vocabulary) ?? [],
+            StopTokens = fields.Tokens("stop_token_ids", vocabulary, MostStopTokens) ?? [],
             IgnoreEnd = fields.Flag("ignore_eos") ?? false,
             ReusePrefix = fields.Flag("reuse_prefix") ?? true,
             Stream = stream,
@@ -107,11 +108,12 @@ internal sealed record GenerationAsk
         if (value.ValueKind != JsonValueKind.Object) throw fields.Wrong("logit_bias", "an object of token ids and biases", Fields.Found(value));
         foreach (JsonProperty property in value.EnumerateObject())
         {
-            if (!int.TryParse(property.Name, NumberStyles.None, CultureInfo.InvariantCulture, out int token) || token >= vocabulary)
-                throw fields.Wrong("logit_bias", $"an object whose names are token ids from 0 to {vocabulary - 1}", $"'{ApiException.Shown(property.Name)}'");
+            string name = Fields.NameOf(property, "logit_bias");
+            if (!int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int token) || token >= vocabulary)
+                throw fields.Wrong("logit_bias", $"an object whose names are token ids from 0 to {vocabulary - 1}", $"'{ApiException.Shown(name)}'");
             if (property.Value.ValueKind != JsonValueKind.Number || !property.Value.TryGetSingle(out float bias) || bias is not (>= -100 and <= 100))
                 throw ApiException.Invalid("logit_bias", $"'logit_bias.{token}' must be a number from -100 to 100, found {Fields.Found(property.Value)}");
-            biases[token] = bias;
+            if (!biases.TryAdd(token, bias)) throw ApiException.Invalid("logit_bias", $"'logit_bias.{token}' is given twice");
             if (biases.Count > MostBiases) throw fields.Wrong("logit_bias", $"at most {MostBiases} tokens", "more");
         }
 

@@ -18,11 +18,18 @@ internal static class JsonBody
         // Only this type: a page of another origin can send others without being asked.
         if (!request.HasJsonContentType())
             throw ApiException.Wrong(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "the request's Content-Type must be application/json");
-        if (request.Headers.ContainsKey(HeaderNames.ContentEncoding))
-            throw ApiException.Wrong(StatusCodes.Status415UnsupportedMediaType, "unsupported_encoding", "compressed bodies are not supported; send the body without a Content-Encoding");
+        RefuseCompressed(request);
         using var buffer = new MemoryStream();
         await request.Body.CopyToAsync(buffer, context.RequestAborted);
         return Parse(buffer.ToArray());
+    }
+
+    /// <summary>Refuses a body that would have to be unpacked first.</summary>
+    /// <exception cref="ApiException">It says that it is one.</exception>
+    public static void RefuseCompressed(HttpRequest request)
+    {
+        if (request.Headers.ContainsKey(HeaderNames.ContentEncoding))
+            throw ApiException.Wrong(StatusCodes.Status415UnsupportedMediaType, "unsupported_encoding", "compressed bodies are not supported; send the body without a Content-Encoding");
     }
 
     /// <summary>The fields of a JSON object.</summary>

@@ -16,6 +16,8 @@ namespace Coppice.Server.Wire;
 [JsonSerializable(typeof(EmbeddingAnswer<string>))]
 [JsonSerializable(typeof(TokenizeAnswer))]
 [JsonSerializable(typeof(DetokenizeAnswer))]
+[JsonSerializable(typeof(PerceiveAnswer))]
+[JsonSerializable(typeof(PerceptionInfo))]
 [JsonSerializable(typeof(HealthAnswer))]
 [JsonSerializable(typeof(StateAnswer))]
 internal sealed partial class WireJson : JsonSerializerContext

@@ -1,41 +1,12 @@
 // The form, and one request from its start to its end.
+import { ApiError, ask, complain, headers, keepKey, needKey, refusal } from './api.js';
 import { Grove } from './grove.js';
 import { watchEngine, bytes, count, plural } from './engine.js';
 
 const $ = id => document.getElementById(id);
 const grove = new Grove();
-const keyName = 'coppice-key';
 const bars = ['bar-context', 'bar-own', 'bar-repeated', 'bar-repeated-own'];
 let model = '', run = null;
-
-class ApiError extends Error {
-  constructor(message, status) {
-    super(message);
-    this.status = status;
-  }
-}
-
-function headers() {
-  const key = sessionStorage.getItem(keyName);
-  return key ? { authorization: `Bearer ${key}` } : {};
-}
-
-/** What went wrong with an answer, in the server's words where it has some. */
-async function refusal(response) {
-  let message = `the server answered ${response.status}`;
-  try {
-    message = (await response.json()).error?.message ?? message;
-  } catch {
-    // No JSON: the status says all there is.
-  }
-  return new ApiError(message, response.status);
-}
-
-async function ask(path) {
-  const response = await fetch(path, { headers: headers() });
-  if (!response.ok) throw await refusal(response);
-  return response.json();
-}
 
 // The form
 
@@ -70,19 +41,6 @@ function body() {
   const messages = [{ role: 'user', content: prompt }];
   if ($('system').value) messages.unshift({ role: 'system', content: $('system').value });
   return { ...request, messages, logprobs: true };
-}
-
-function complain(error) {
-  $('error').textContent = error.message;
-  $('error').hidden = false;
-  $('error').scrollIntoView({ block: 'nearest' });
-  if (error.status === 401) needKey(true);
-}
-
-function needKey(focus) {
-  const first = $('key-field').hidden;
-  $('key-field').hidden = false;
-  if (focus || (first && document.activeElement === document.body)) $('key').focus();
 }
 
 function say(text) {
@@ -290,7 +248,6 @@ const look = watchEngine(ask, state => {
   if (!$('prompt').value) $('prompt').value = /puzzle/i.test(model) ? 'make 24 from 8 6 9:' : 'Once upon a time';
 });
 $('key').addEventListener('change', () => {
-  sessionStorage.setItem(keyName, $('key').value);
-  $('error').hidden = true;
+  keepKey();
   look();
 });

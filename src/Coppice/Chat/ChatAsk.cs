@@ -57,6 +57,8 @@ internal static class ChatAsk
         }
 
         if (options.ResponseFormat is not (null or ChatResponseFormatText)) throw new RequestRejectedException("ResponseFormat", "text", "json");
+        if (options.RawRepresentationFactory is not null) throw new RequestRejectedException("RawRepresentationFactory", "none", "one");
+        if (options.Reasoning is not null) throw new RequestRejectedException("Reasoning", "none: how much a model thinks is up to its template", "some");
         if (options.ConversationId is { } conversation) throw new RequestRejectedException("ConversationId", "none: the whole conversation is given each time", conversation);
         if (options.ModelId is { } wanted && wanted != model) throw new RequestRejectedException("ModelId", model, wanted);
     }

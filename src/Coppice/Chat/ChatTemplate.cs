@@ -50,7 +50,7 @@ public sealed class ChatTemplate
         RenderState? state = null;
         try
         {
-            state = new RenderState(Variables(context), context.Clock);
+            state = new RenderState(Variables(context), context.Clock, context.TimeLimit);
             Statement.RunAll(_statements, new Scope(state));
             return state.Result;
         }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Coppice.Chat.Jinja;
 
 namespace Coppice.Chat;
 
@@ -29,4 +30,7 @@ public sealed record ChatTemplateContext
 
     /// <summary>The clock of <c>strftime_now</c>.</summary>
     public TimeProvider Clock { get; init; } = TimeProvider.System;
+
+    /// <summary>How long a rendering may take.</summary>
+    internal TimeSpan TimeLimit { get; init; } = RenderState.MostTime;
 }

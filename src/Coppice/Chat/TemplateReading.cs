@@ -57,9 +57,12 @@ internal sealed class TemplateReading
     {
         try
         {
-            return JsonNode.Parse(text) as JsonObject;
+            var parsed = JsonNode.Parse(text) as JsonObject;
+            // A name that is there twice, or half a character, shows only when a value is read.
+            JsonValues.From(parsed);
+            return parsed;
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or ArgumentException or TemplateFault)
         {
             return null;
         }

@@ -11,27 +11,35 @@ namespace Coppice;
 /// </summary>
 internal sealed class Branch
 {
-    private readonly int[] _tokens;
-    private readonly float[] _logprobs;
-    private readonly TokenLogprob[] _top;
-    private readonly string[]? _texts;
+    private readonly GenerationRequest _request;
+    private int[] _tokens = [];
+    private float[] _logprobs = [];
+    private TokenLogprob[] _top = [];
+    private string[] _texts = [];
     private readonly StopMatcher? _stop;
     private readonly Detokenizer? _detokenizer;
     private int _published;
     private volatile bool _finished;
 
-    public Branch(int index, GenerationRequest request, Tokenizer tokenizer, TokenHistory? history)
+    public Branch(int index, GenerationRequest request, Tokenizer tokenizer)
     {
-        Index = index;
-        History = history;
-        _tokens = new int[request.MaxTokens];
-        _logprobs = new float[request.MaxTokens];
+        (Index, _request) = (index, request);
         TopCount = request.TopLogprobs;
-        _top = TopCount == 0 ? [] : new TokenLogprob[checked(request.MaxTokens * TopCount)];
         if (request.Stop.Count == 0) return;
-        _texts = new string[request.MaxTokens];
         _stop = new StopMatcher(request.Stop);
         _detokenizer = new Detokenizer(tokenizer);
+    }
+
+    /// <summary>Takes the memory for all its tokens; a request that waits has none.</summary>
+    public void Begin(int[] prompt)
+    {
+        int most = _request.MaxTokens;
+        (_tokens, _logprobs) = (new int[most], new float[most]);
+        if (TopCount > 0) _top = new TokenLogprob[checked(most * TopCount)];
+        if (HasText) _texts = new string[most];
+        if (!_request.Sampling.NeedsHistory) return;
+        History = new TokenHistory(_request.Sampling, prompt.Length, most);
+        History.Begin(prompt);
     }
 
     public int Index { get; }
@@ -40,7 +48,7 @@ internal sealed class Branch
     public int TopCount { get; }
 
     /// <summary>Counts for the penalties, where there are any.</summary>
-    public TokenHistory? History { get; }
+    public TokenHistory? History { get; private set; }
 
     /// <summary>The private suffix; null before the branch starts, while it is parked and after the end.</summary>
     public Segment? Segment { get; set; }
@@ -78,7 +86,7 @@ internal sealed class Branch
     public string HeldText { get; private set; } = "";
 
     /// <summary>Whether the step loop makes this branch's text, because a stop text may end it.</summary>
-    public bool HasText => _texts is not null;
+    public bool HasText => _stop is not null;
 
     public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, Published);
 
@@ -91,7 +99,7 @@ internal sealed class Branch
     public TokenLogprob[] TopOf(int token) => _top.AsSpan(token * TopCount, TopCount).ToArray();
 
     /// <summary>The text that token added; only where <see cref="HasText"/>.</summary>
-    public string TextOf(int token) => _texts![token];
+    public string TextOf(int token) => _texts[token];
 
     /// <summary>Takes a sampled token: adds it, or ends the branch.</summary>
     public void Accept(int token, float logprob, bool endsBranch)
@@ -109,9 +117,9 @@ internal sealed class Branch
         _logprobs[at] = logprob;
         History?.Add(token);
         bool stopped = false;
-        if (_texts is not null)
+        if (_stop is not null)
         {
-            _texts[at] = _stop!.Feed(_detokenizer!.Append(token));
+            _texts[at] = _stop.Feed(_detokenizer!.Append(token));
             stopped = _stop.Match is not null;
         }
 
@@ -122,7 +130,7 @@ internal sealed class Branch
 
     private void End(FinishReason reason)
     {
-        if (_texts is not null && _stop!.Match is null) HeldText = _stop.Feed(_detokenizer!.Flush()) + _stop.Flush();
+        if (_stop is { Match: null }) HeldText = _stop.Feed(_detokenizer!.Flush()) + _stop.Flush();
         Reason = reason;
         _finished = true;
     }

@@ -317,18 +317,7 @@ public sealed class Engine : IDisposable
     {
         ulong seed = request.Sampling.Seed ?? (ulong)Random.Shared.NextInt64();
         var branches = new Branch[request.Samples];
-        for (int i = 0; i < branches.Length; i++)
-        {
-            TokenHistory? history = null;
-            if (request.Sampling.NeedsHistory)
-            {
-                history = new TokenHistory(request.Sampling, prompt.Length, request.MaxTokens);
-                history.Begin(prompt);
-            }
-
-            branches[i] = new Branch(i, request, Tokenizer, history);
-        }
-
+        for (int i = 0; i < branches.Length; i++) branches[i] = new Branch(i, request, Tokenizer);
         return new SampleGroup(request, prompt, seed, branches);
     }
 

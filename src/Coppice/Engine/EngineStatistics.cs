@@ -66,6 +66,6 @@ public sealed record EngineStatistics
     /// <summary>Kept prefixes that were freed, or shortened, to make room.</summary>
     public long Evictions { get; init; }
 
-    /// <summary>Times that a request had to give pages back to an older one.</summary>
+    /// <summary>Times that a request had to give a branch's pages, or its prompt's, back to an older one.</summary>
     public long Pauses { get; init; }
 }

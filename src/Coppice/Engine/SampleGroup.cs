@@ -140,6 +140,8 @@ internal sealed class SampleGroup
     public void Enter(PagePool pool, PrefixTree tree)
     {
         Pooled?.Clear();
+        if (!HasBegun)
+            foreach (Branch branch in Branches) branch.Begin(Prompt);
         Leaf = tree.Attach(Prompt.AsMemory(0, SharedTokens), out int matched);
         int own = Prompt.Length - SharedTokens;
         if (own > 0) Context = new Segment(pool, Leaf?.Segment, isPrivate: false, own) { Ids = Prompt.AsMemory(SharedTokens) };

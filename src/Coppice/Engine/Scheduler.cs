@@ -225,6 +225,7 @@ internal sealed class Scheduler
         try
         {
             _makeRoom(Math.Min(_options.MaxBranches, UnfinishedBranches() + group.Branches.Length) + _begun.Count + 1);
+            group.Enter(_pool, _tree);
         }
         catch (OutOfMemoryException e)
         {
@@ -232,7 +233,6 @@ internal sealed class Scheduler
             return;
         }
 
-        group.Enter(_pool, _tree);
         _begun.Add(group);
         _holding++;
         PromptTokens += group.Prompt.Length;

@@ -230,15 +230,26 @@ internal sealed class StepLoop : IDisposable
             return;
         }
 
-        lock (_gate) Advance();
+        lock (_gate)
+        {
+            try
+            {
+                Advance();
+            }
+            catch (Exception e)
+            {
+                Fail(e); // as where somebody who listens to the meter throws
+            }
+        }
     }
 
     /// <summary>What a failed pass wrote can't be told; the requests in it end, the others and the engine live.</summary>
     private void Fail(Exception failure)
     {
+        _sampler.Draws.Clear();
         _scheduler.Rewind();
-        foreach (StepWork work in _scheduler.Work) End(work.Group, failure);
-        if (_scheduler.Work.Count == 0 && _scheduler.Groups.Count > 0) End(_scheduler.Groups[0], failure);
+        foreach (StepWork work in _scheduler.Work) _scheduler.End(work.Group, failure);
+        if (_scheduler.Work.Count == 0 && _scheduler.Groups.Count > 0) _scheduler.End(_scheduler.Groups[0], failure);
         _scheduler.Work.Clear();
     }
 
@@ -274,7 +285,6 @@ internal sealed class StepLoop : IDisposable
             }
         }
 
-        _counters.GeneratedTokens += _sampler.Draws.Count;
         _sampler.Draws.Clear(); // ended groups are not kept
         foreach (StepWork w in work) Settle(w.Group);
     }
@@ -304,6 +314,7 @@ internal sealed class StepLoop : IDisposable
     {
         if (group.Finished) return;
         if (branch.DrawFailure is { } failure) ExceptionDispatchInfo.Throw(failure);
+        _counters.GeneratedTokens++;
         SampledToken drawn = branch.Drawn;
         bool ends = (!group.Request.IgnoreEnd && _endTokens.Contains(drawn.Token)) || Array.IndexOf(group.StopTokens, drawn.Token) >= 0;
         branch.Accept(drawn.Token, (float)drawn.Logprob, ends);

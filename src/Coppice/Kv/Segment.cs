@@ -139,6 +139,9 @@ internal sealed class Segment
         if (_references < 0) throw new InvalidOperationException("a segment was released twice");
         KeepPages(0);
         _pages = [];
+        // A segment that stays may still lead here from the last step that it was in: what lay beside this one in a later step is not kept by that.
+        Step.Unlink();
+        Ids = default;
         Parent?.Release();
     }
 

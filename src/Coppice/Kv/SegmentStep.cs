@@ -29,4 +29,7 @@ internal sealed class SegmentStep
 
     /// <inheritdoc cref="FirstChild"/>
     public Segment? NextSibling { get; set; }
+
+    /// <summary>Forgets the segments around it.</summary>
+    public void Unlink() => (FirstChild, LastChild, NextSibling) = (null, null, null);
 }

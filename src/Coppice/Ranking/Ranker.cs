@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace Coppice.Ranking;
@@ -18,7 +19,8 @@ public static class Ranker
         ArgumentNullException.ThrowIfNull(candidates);
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        var scored = candidates.Select(candidate => new Scored(candidate, Answer(candidate.Text, options))).ToList();
+        long started = Stopwatch.GetTimestamp();
+        var scored = candidates.Select(candidate => new Scored(candidate, Answer(candidate.Text, options, started))).ToList();
         var ordered = options.By switch
         {
             RankBy.MeanLogprob => ByScore(scored, candidate => candidate.MeanLogprob),
@@ -65,7 +67,7 @@ public static class Ranker
     }
 
     // The last answer that is not blank.
-    private static string? Answer(string text, RankingOptions options)
+    private static string? Answer(string text, RankingOptions options, long started)
     {
         if (options.Regex is not { } regex)
             return options.By == RankBy.Majority && !string.IsNullOrWhiteSpace(text) ? text.Trim() : null;
@@ -78,16 +80,21 @@ public static class Ranker
             {
                 string answer = match.Groups[group].Value.Trim();
                 if (answer.Length > 0) last = answer;
+                // Each match has its own time: a text can have any number of slow ones.
+                if (Stopwatch.GetElapsedTime(started) > RankingOptions.PatternsTimeout) throw TooSlow(regex, RankingOptions.PatternsTimeout);
             }
         }
         catch (RegexMatchTimeoutException)
         {
-            throw new RequestRejectedException(
-                "answer-pattern", $"a pattern that is found within {RankingOptions.PatternTimeout.TotalSeconds} s", $"'{regex}'");
+            throw TooSlow(regex, RankingOptions.PatternTimeout);
         }
 
+        if (Stopwatch.GetElapsedTime(started) > RankingOptions.PatternsTimeout) throw TooSlow(regex, RankingOptions.PatternsTimeout);
         return last;
     }
+
+    private static RequestRejectedException TooSlow(Regex regex, TimeSpan most) =>
+        new("answer-pattern", $"a pattern that is found within {most.TotalSeconds} s", $"'{regex}'");
 
     private sealed class Scored(RankingCandidate candidate, string? answer)
     {

@@ -24,6 +24,9 @@ public sealed record RankingOptions
     /// <summary>The longest time that one search with <see cref="AnswerPattern"/> may take.</summary>
     public static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(1);
 
+    /// <summary>The longest time that all searches of one ranking may take together.</summary>
+    public static readonly TimeSpan PatternsTimeout = TimeSpan.FromSeconds(2);
+
     /// <summary>The method.</summary>
     public RankBy By
     {

@@ -82,7 +82,7 @@ public sealed class EvalCommandTests : IDisposable
     public async Task A_run_that_is_killed_goes_on()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the command is of a Unix shell");
-        string[] args = ["eval", _folder["problems.jsonl"], "-n", "2", "--json", .. Tiny, "--verify", $"if grep -q third {{problem}}; then while [ ! -e {_folder["go"]} ]; do sleep 0.05; done; fi", "--verify-timeout", "3600", "--results", _folder["r.jsonl"]];
+        string[] args = ["eval", _folder["problems.jsonl"], "-n", "2", "--json", .. Tiny, "--verify", $"if grep -q third {{problem}}; then while [ -e {_folder["problems.jsonl"]} ] && [ ! -e {_folder["go"]} ]; do sleep 0.05; done; fi", "--verify-timeout", "3600", "--results", _folder["r.jsonl"]];
         using (CommandProcess killed = CommandProcess.Start(args))
         {
             while (!File.Exists(_folder["r.jsonl"]) || Lines("r.jsonl").Length < 3) await Task.Delay(20);

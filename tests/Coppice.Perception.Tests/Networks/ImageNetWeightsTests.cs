@@ -1,5 +1,7 @@
+using System.Text;
 using Coppice.Graphs;
 using Coppice.Perception.Networks;
+using Google.Protobuf;
 
 namespace Coppice.Perception.Tests.Networks;
 
@@ -45,6 +47,42 @@ public sealed class ImageNetWeightsTests
         AssertClose(expected["sum_16"], found["backbone.stage4.unit3.sum"]);
     }
 
+    /// <summary>
+    /// The file that the ONNX model zoo publishes, resnet50-v2-7.onnx, names layers by their order within a stage, the projection behind the
+    /// first unit's three convolutions, and lists all weights as inputs too, as files of version 3 must.
+    /// </summary>
+    [Fact]
+    public void The_published_names_go_to_the_layers_they_stand_for()
+    {
+        using var folder = new TemporaryFolder();
+        string path = folder.File("resnet50-v2-7.onnx");
+        (Graph file, Dictionary<string, TensorData> stored) = Classifier(s_plan, projectionFirst: false, normalizesImage: true, published: true);
+        File.WriteAllBytes(path, [.. OnnxFile.Serialize(file, stored), .. Field(7, [.. stored.Keys.SelectMany(n => Field(11, Field(1, Encoding.UTF8.GetBytes(n))))])]);
+        Assert.Equal(["data"], OnnxFile.ReadStructure(path).Inputs);
+        IReadOnlyDictionary<string, TensorData> weights = ImageNetWeights.Read(path, s_plan, ImageScaling.Standard);
+        foreach ((string ours, string published) in ((string, string)[])
+        [
+            ("data.bias", "batchnorm0_beta"), ("conv0.weight", "conv0_weight"), ("bn0.scale", "batchnorm1_gamma"),
+            ("stage1.unit1.bn1.mean", "stage1_batchnorm0_running_mean"), ("stage1.unit1.conv1.weight", "stage1_conv0_weight"),
+            ("stage1.unit1.conv3.weight", "stage1_conv2_weight"), ("stage1.unit1.projection.weight", "stage1_conv3_weight"),
+            ("stage1.unit2.conv1.weight", "stage1_conv4_weight"), ("stage2.unit4.bn3.bias", "stage2_batchnorm11_beta"),
+            ("stage3.unit6.conv2.weight", "stage3_conv17_weight"), ("stage4.unit3.conv3.weight", "stage4_conv9_weight"),
+        ])
+            Assert.Equal(stored["resnetv24_" + published].As<float>(), weights["backbone." + ours].As<float>());
+
+        static byte[] Field(int number, byte[] bytes)
+        {
+            using var stream = new MemoryStream();
+            using (var output = new CodedOutputStream(stream, leaveOpen: true))
+            {
+                output.WriteTag(number, WireFormat.WireType.LengthDelimited);
+                output.WriteBytes(ByteString.CopyFrom(bytes));
+            }
+
+            return stream.ToArray();
+        }
+    }
+
     [Fact]
     public void Other_networks_are_refused_with_the_place_where_they_differ()
     {
@@ -62,18 +100,23 @@ public sealed class ImageNetWeightsTests
 
     /// <summary>
     /// A ResNet v2 classifier as others export it: names without meaning, layers in an order of their own, a pooled linear layer at the end.
+    /// Published names: those of the model zoo's file.
     /// </summary>
-    private static (Graph Graph, Dictionary<string, TensorData> Stored) Classifier(ResNetPlan plan, bool projectionFirst, bool normalizesImage)
+    private static (Graph Graph, Dictionary<string, TensorData> Stored) Classifier(
+        ResNetPlan plan, bool projectionFirst, bool normalizesImage, bool published = false)
     {
         var graph = new Graph("classifier");
         var stored = new Dictionary<string, TensorData>();
         var random = new Random(7);
-        int layers = 0, sums = 0;
+        int sums = 0;
+        string scope = "resnetv24_";
+        var layers = new Dictionary<string, int>();
         Value x = graph.Input("data", s_image);
         if (normalizesImage) x = Normalize(x);
         x = Normalize(Conv(x, plan.Stem, 7, 2)).Relu().MaxPool(3, new Window { Stride = 2, Padding = 1 });
         for (int stage = 0; stage < 4; stage++)
         {
+            scope = $"resnetv24_stage{stage + 1}_";
             for (int unit = 0; unit < plan.Units[stage]; unit++)
             {
                 int width = plan.Widths[stage], stride = unit == 0 && stage > 0 ? 2 : 1;
@@ -88,29 +131,38 @@ public sealed class ImageNetWeightsTests
             }
         }
 
+        scope = "resnetv24_";
         Value pooled = Normalize(x).Relu().GlobalAveragePool().Reshape(new(1, x.Shape[1]));
-        graph.Output(pooled.MatMul(Weight(new(x.Shape[1], 10), -1, 1)));
+        graph.Output(pooled.MatMul(Weight(Layer("dense") + "_weight", new(x.Shape[1], 10), -1, 1)));
         return (graph, stored);
 
-        Value Weight(Shape shape, float low, float high)
+        string Layer(string kind)
         {
-            Value weight = graph.Parameter($"w{layers++}", shape);
-            stored[weight.Name] = NetworkCases.Uniform(random, shape, low, high);
-            return weight;
+            int index = layers[scope + kind] = layers.GetValueOrDefault(scope + kind, -1) + 1;
+            return $"{scope}{kind}{index}";
+        }
+
+        Value Weight(string name, Shape shape, float low, float high)
+        {
+            if (!published) name = $"w{stored.Count}";
+            stored[name] = NetworkCases.Uniform(random, shape, low, high);
+            return graph.Parameter(name, shape);
         }
 
         Value Conv(Value image, int results, int kernel, int stride)
         {
             float most = MathF.Sqrt(6f / (image.Shape[1] * kernel * kernel));
-            Value weight = Weight(new(results, image.Shape[1], kernel, kernel), -most, most);
+            Value weight = Weight(Layer("conv") + "_weight", new(results, image.Shape[1], kernel, kernel), -most, most);
             return image.Conv(weight, null, new Window { Stride = stride, Padding = kernel / 2 });
         }
 
         Value Normalize(Value image)
         {
             Shape channels = new(image.Shape[1]);
-            Value scale = Weight(channels, 0.5f, 1.5f), bias = Weight(channels, -0.5f, 0.5f), mean = Weight(channels, -0.5f, 0.5f);
-            return image.BatchNormalization(scale, bias, mean, Weight(channels, 0.5f, 1.5f), Epsilon);
+            string layer = Layer("batchnorm");
+            Value scale = Weight(layer + "_gamma", channels, 0.5f, 1.5f), bias = Weight(layer + "_beta", channels, -0.5f, 0.5f);
+            Value mean = Weight(layer + "_running_mean", channels, -0.5f, 0.5f);
+            return image.BatchNormalization(scale, bias, mean, Weight(layer + "_running_var", channels, 0.5f, 1.5f), Epsilon);
         }
     }
 

@@ -69,6 +69,8 @@ public sealed class CoppiceChatClientTests : IDisposable
         await Refused("tools", new ChatOptions { Tools = [AIFunctionFactory.Create(() => 1, "one")] });
         await Refused("ConversationId", new ChatOptions { ConversationId = "c" });
         await Refused("ModelId", new ChatOptions { ModelId = "other" });
+        await Refused("RawRepresentationFactory", new ChatOptions { RawRepresentationFactory = _ => new object() });
+        await Refused("Reasoning", new ChatOptions { Reasoning = new ReasoningOptions() });
         await Refused("AdditionalProperties", new ChatOptions { AdditionalProperties = new() { ["m"] = 1 } });
         await Refused("n", new ChatOptions { AdditionalProperties = new() { ["n"] = "many" } });
         await Refused("samples", new ChatOptions { AdditionalProperties = new() { ["n"] = 0 } });

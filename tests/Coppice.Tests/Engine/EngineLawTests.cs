@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
 using Coppice.Kernels.Formats;
@@ -257,6 +258,35 @@ public sealed class EngineLawTests
         for (int i = 0; i < 5; i++) await Assert.ThrowsAsync<InvalidOperationException>(() => engine.GenerateAsync(impossible));
         Assert.Equal(alone, Bits(await healthy));
         await engine.GenerateAsync(Request(1, 2));
+        Assert.Equal((2 * 4 * 60) + 2, engine.Statistics.GeneratedTokens); // nothing was drawn for those that failed
+        AssertNothingIsHeld(engine);
+    }
+
+    [Fact]
+    public async Task Who_listens_to_the_meter_and_throws_ends_the_requests_of_the_step_alone()
+    {
+        using Engine engine = Load();
+        string alone = Bits(await engine.GenerateAsync(Request(3)));
+        foreach (string instrument in (string[])["coppice.step.rows", "coppice.time_to_first_token", "coppice.time_per_token"])
+        {
+            using (var listener = new MeterListener())
+            {
+                listener.InstrumentPublished = (published, to) =>
+                {
+                    if (published.Meter.Name == "Coppice" && published.Name == instrument) to.EnableMeasurementEvents(published);
+                };
+                listener.SetMeasurementEventCallback<int>((_, _, _, _) => throw new NotSupportedException("rows"));
+                listener.SetMeasurementEventCallback<double>((_, _, _, _) => throw new NotSupportedException("seconds"));
+                listener.Start();
+                Task<GenerationResult> heard = engine.GenerateAsync(Request(3));
+                // The time of a token is told when all is over.
+                if (instrument == "coppice.time_per_token") Assert.Equal(alone, Bits(await heard));
+                else await Assert.ThrowsAsync<NotSupportedException>(() => heard);
+            }
+
+            Assert.Equal(alone, Bits(await engine.GenerateAsync(Request(3))));
+        }
+
         AssertNothingIsHeld(engine);
     }
 

@@ -106,6 +106,28 @@ public sealed class SchedulingLawTests
     }
 
     [Fact]
+    public async Task A_request_that_waits_takes_no_memory_for_what_it_may_answer()
+    {
+        using Engine engine = NoiseEngine.Load(kvTokens: 70_000, options: o => o with { MaxBranches = 1, ContextLength = 65_536 });
+        using IDisposable held = NoiseEngine.Hold(engine);
+        Task<GenerationResult> running = engine.GenerateAsync(NoiseEngine.Request(NoiseEngine.Tokens(1, 30), maxTokens: 2));
+        while (engine.Statistics.ActiveRequests == 0) await Task.Yield();
+        long before = GC.GetTotalAllocatedBytes();
+        using var source = new CancellationTokenSource();
+        GenerationRequest large = NoiseEngine.Request(NoiseEngine.Tokens(1, 30), maxTokens: 60_000) with
+        {
+            TopLogprobs = 20, Stop = ["never"], Sampling = new SamplingOptions { FrequencyPenalty = 1 },
+        };
+        Task<GenerationResult>[] waiting = [.. Enumerable.Range(0, 10).Select(_ => engine.GenerateAsync(large, source.Token))];
+        Assert.Equal(10, engine.Statistics.QueuedRequests);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 2 << 20); // one answer's would be 20 MB
+        await source.CancelAsync();
+        held.Dispose();
+        await running;
+        foreach (Task<GenerationResult> task in waiting) await Assert.ThrowsAnyAsync<OperationCanceledException>(() => task);
+    }
+
+    [Fact]
     public async Task Draining_ends_when_the_last_request_does()
     {
         using Engine engine = NoiseEngine.Load();

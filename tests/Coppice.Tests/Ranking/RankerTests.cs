@@ -45,6 +45,15 @@ public sealed class RankerTests
         Assert.Equal([1, 0], Order([Candidate(0, "", 0, 0), Candidate(1, "b", -100, 1)], new()));
 
     [Fact]
+    public void Many_slow_matches_are_ended_as_one_is()
+    {
+        string text = string.Concat(Enumerable.Repeat(new string('a', 20) + "x", 2000));
+        var error = Assert.Throws<RequestRejectedException>(() => Ranker.Rank([Candidate(0, text)], new() { By = RankBy.Majority, AnswerPattern = "(a+)+b|x" }));
+        Assert.Equal("answer-pattern", error.Field);
+        Assert.Contains("within 2 s", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void No_candidates_give_no_ranks() => Assert.Empty(Ranker.Rank([], new()));
 
     [Fact]

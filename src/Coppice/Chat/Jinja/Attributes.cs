@@ -85,7 +85,9 @@ internal static class Slicing
         long to = Clamp(stop, count, by < 0, by > 0 ? count : -1);
         var places = new RangeValue(from, to, by);
         if (sequence is RangeValue range)
-            return new RangeValue(range.Start + (from * range.Step), range.Start + (to * range.Step), by * range.Step);
+            return by * range.Step is >= int.MinValue and <= int.MaxValue and var joined
+                ? new RangeValue(range.Start + (from * range.Step), range.Start + (to * range.Step), joined)
+                : throw new TemplateFault("the step of a range is too large");
         if (Values.ItemsOrNull(sequence) is { } items)
         {
             List<object> taken = [.. Places(places).Select(place => items[(int)place])];

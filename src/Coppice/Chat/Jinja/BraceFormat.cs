@@ -26,6 +26,7 @@ internal sealed class BraceFormat(RenderState state, Arguments arguments, bool e
                 int close = Close(format, at);
                 text.Append(Field(format[(at + 1)..close], depth));
                 at = close;
+                if (text.Length > RenderState.LargestText) state.CheckSize(text.Length);
             }
             else if (c == '}')
             {

@@ -15,7 +15,7 @@ internal static class ContainerMethods
         Add(all, "append object", (state, list, a) => Changed(state, list, () => list.Add(a[0]!)));
         Add(all, "extend iterable", (state, list, a) => Changed(state, list, () => list.AddRange([.. Values.Elements(state, a[0]!)])));
         Add(all, "insert index object", (state, list, a) => Changed(state, list, () => list.Insert(Place(list, a[0]!, clamps: true), a[1]!)));
-        Add(all, "remove value", (state, list, a) => Changed(state, list, () => list.RemoveAt(IndexOf(list, a[0]!, null, null))));
+        Add(all, "remove value", (state, list, a) => Changed(state, list, () => list.RemoveAt(IndexOf(state, list, a[0]!, null, null))));
         Add(all, "clear", (state, list, _) => Changed(state, list, list.Clear));
         Add(all, "reverse", (state, list, _) => Changed(state, list, list.Reverse));
         Add(all, "copy", (_, list, _) => new List<object>(list));
@@ -44,8 +44,8 @@ internal static class ContainerMethods
     private static BuiltIns Tuples()
     {
         var all = new BuiltIns();
-        all.Add("index value start? stop?", (_, self, a) => (long)IndexOf(Values.ItemsOrNull(self)!, a[0]!, a[1], a[2]));
-        all.Add("count value", (_, self, a) => (long)Values.ItemsOrNull(self)!.Count(item => Operators.AreEqual(item, a[0]!)));
+        all.Add("index value start? stop?", (state, self, a) => (long)IndexOf(state, Values.ItemsOrNull(self)!, a[0]!, a[1], a[2]));
+        all.Add("count value", (state, self, a) => (long)Values.Elements(state, self).Count(item => Operators.AreEqual(item, a[0]!)));
         return all;
     }
 
@@ -67,14 +67,18 @@ internal static class ContainerMethods
         return clamps ? Math.Clamp(place, 0, list.Count) : place;
     }
 
-    private static int IndexOf(IReadOnlyList<object> items, object value, object? start, object? stop)
+    private static int IndexOf(RenderState state, IReadOnlyList<object> items, object value, object? start, object? stop)
     {
         int from = start is null ? 0 : Numbers.ToInt(start, "index");
         int to = stop is null ? items.Count : Numbers.ToInt(stop, "index");
         if (from < 0) from = Math.Max(0, from + items.Count);
         if (to < 0) to += items.Count;
         for (int i = from; i < items.Count && i < to; i++)
+        {
+            state.Step();
             if (Operators.AreEqual(items[i], value)) return i;
+        }
+
         throw new TemplateFault($"{PythonText.Repr(value)} is not in list");
     }
 

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Coppice.Chat.Jinja;
 
 /// <summary>
@@ -162,9 +164,9 @@ internal sealed class ExpressionParser(TokenStream tokens)
                 tokens.Take();
                 return ParseName(token);
             case TokenType.Text:
-                string text = "";
-                while (tokens.Current.Type == TokenType.Text) text += tokens.Take().Text;
-                return new Constant(token.Line, text);
+                var text = new StringBuilder();
+                while (tokens.Current.Type == TokenType.Text) text.Append(tokens.Take().Text);
+                return new Constant(token.Line, text.ToString());
             case TokenType.Number:
                 tokens.Take();
                 return new Constant(token.Line, token.Value!);

@@ -187,8 +187,17 @@ internal sealed class ConcatExpression(int line, IReadOnlyList<Expression> parts
 {
     public override object Evaluate(Scope scope)
     {
-        string[] texts = [.. parts.Select(part => PythonText.Str(part.Evaluate(scope)))];
-        scope.State.CheckSize(texts.Sum(text => (long)text.Length));
+        var texts = new string[parts.Count];
+        long length = 0;
+        for (int i = 0; i < texts.Length; i++)
+        {
+            texts[i] = PythonText.Str(parts[i].Evaluate(scope));
+            length += texts[i].Length;
+            // Each may be as large as a text can be.
+            if (length > RenderState.LargestText) break;
+        }
+
+        scope.State.CheckSize(length);
         return string.Concat(texts);
     }
 }

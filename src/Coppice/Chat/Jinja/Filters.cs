@@ -3,6 +3,9 @@ namespace Coppice.Chat.Jinja;
 /// <summary>The filters of jinja2 by name, with <c>tojson</c> as it is for chat templates.</summary>
 internal static class Filters
 {
+    /// <summary>Characters of an indent of JSON: it is repeated on each line and level.</summary>
+    private const int MostIndent = 1000;
+
     private static readonly BuiltIns s_all = Create();
 
     public static BuiltIn Named(string name) => Find(name) ?? throw new TemplateFault($"no filter named '{name}'");
@@ -31,8 +34,8 @@ internal static class Filters
         string? indent = a[1] switch
         {
             null or None => null,
-            { } given when Values.TextOrNull(given) is { } text => text,
-            { } given => new string(' ', Math.Clamp(Numbers.ToInt(given, "indent"), 0, 1000)),
+            { } given when Values.TextOrNull(given) is { } text => text.Length <= MostIndent ? text : throw new TemplateFault($"indent: expected at most {MostIndent} characters, found {text.Length}"),
+            { } given => new string(' ', Math.Clamp(Numbers.ToInt(given, "indent"), 0, MostIndent)),
         };
         string item = indent is null ? ", " : ",";
         string key = ": ";

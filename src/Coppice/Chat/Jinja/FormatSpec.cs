@@ -96,7 +96,7 @@ internal record struct FormatSpec
     /// <summary>An integer in the base of the type.</summary>
     public readonly string Integer(BigInteger value)
     {
-        if (Type == 'c') return Padded(char.ConvertFromUtf32((int)value), Align == 0 ? '<' : Align);
+        if (Type == 'c') return Padded(Numbers.ToCharacter(value), Align == 0 ? '<' : Align);
         BigInteger magnitude = BigInteger.Abs(value);
         string digits = Type switch
         {

@@ -35,7 +35,13 @@ internal static class Globals
         all.Add("joiner sep?", (_, _, a) => new Joiner(a[0] ?? ", "));
         all.AddOpen("lipsum", (_, _, _) => throw new TemplateFault("'lipsum' is refused: the same chat must give the same text"));
         all.Add("raise_exception message", (_, _, a) => throw new TemplateFault(PythonText.Str(a[0]!), isRaised: true));
-        all.Add("strftime_now format", (state, _, a) => StrfTime.Format(state.Clock.GetLocalNow(), TextMethods.Text(a[0]!)));
+        all.Add("strftime_now format", (state, _, a) =>
+        {
+            string format = TextMethods.Text(a[0]!);
+            // Two characters stand for up to 24.
+            state.CheckSize(12L * format.Length);
+            return StrfTime.Format(state.Clock.GetLocalNow(), format);
+        });
         return all;
     }
 

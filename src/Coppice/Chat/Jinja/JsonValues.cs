@@ -10,22 +10,35 @@ namespace Coppice.Chat.Jinja;
 internal static class JsonValues
 {
     /// <summary>The value of a JSON node.</summary>
+    /// <exception cref="TemplateFault">It nests too deeply, or has a name twice or half a surrogate pair in it, which show only now.</exception>
     public static object From(JsonNode? node)
+    {
+        try
+        {
+            return Converted(node);
+        }
+        catch (Exception error) when (error is InvalidOperationException or ArgumentException)
+        {
+            throw new TemplateFault("a JSON value has a name twice or half a surrogate pair in it");
+        }
+    }
+
+    private static object Converted(JsonNode? node)
     {
         Operators.CheckStack();
         switch (node)
         {
             case null: return None.Value;
-            case JsonArray array: return array.Select(From).ToList();
+            case JsonArray array: return array.Select(Converted).ToList();
             case JsonObject members:
                 var dict = new DictValue();
-                foreach (var (name, value) in members) dict.Items[name] = From(value);
+                foreach (var (name, value) in members) dict.Items[name] = Converted(value);
                 return dict;
-            default: return From(node.AsValue());
+            default: return Converted(node.AsValue());
         }
     }
 
-    private static object From(JsonValue value)
+    private static object Converted(JsonValue value)
     {
         if (value.GetValueKind() == JsonValueKind.String) return value.TryGetValue(out string? text) ? text : JsonDocument.Parse(value.ToJsonString()).RootElement.GetString()!;
         if (value.GetValueKind() != JsonValueKind.Number) return value.GetValueKind() == JsonValueKind.Null ? None.Value : value.GetValueKind() == JsonValueKind.True;
@@ -100,7 +113,7 @@ internal static class JsonValues
     {
         string inner = newLine + layout.Indent;
         IEnumerable<KeyValuePair<object, object>> members = dict.Items;
-        if (layout.SortKeys) members = Operators.Sorted(members, member => member.Key);
+        if (layout.SortKeys) members = Operators.Sorted(null, members, member => member.Key);
         text.Append('{');
         bool first = true;
         foreach (var (key, value) in members)

@@ -16,6 +16,8 @@ internal sealed class Macro(MacroDefinition definition, Scope scope) : Callable
 
     public override object Call(RenderState state, Arguments arguments)
     {
+        // A default may call the macro itself, before its body is run.
+        Operators.CheckStack();
         Scope inner = scope.Inner();
         var named = new Dictionary<string, object>(arguments.Named, StringComparer.Ordinal);
         for (int i = 0; i < definition.Parameters.Count; i++)

@@ -57,7 +57,7 @@ internal static class NumberFilters
         }
 
         object scaled = Numbers.Compute("*", value, Numbers.Compute("**", 10L, (long)digits));
-        object stepped = scaled is double exact ? Numbers.Normalize(new BigInteger(method == "ceil" ? Math.Ceiling(exact) : Math.Floor(exact))) : scaled;
+        object stepped = scaled is double exact ? Numbers.Normalize(Numbers.Truncated(method == "ceil" ? Math.Ceiling(exact) : Math.Floor(exact))) : scaled;
         return Numbers.Compute("/", stepped, Numbers.Compute("**", 10L, (long)digits));
     }
 
@@ -75,7 +75,7 @@ internal static class NumberFilters
     {
         double unit = binary ? 1024 : 1000;
         if (bytes == 1) return "1 Byte";
-        if (bytes < unit) return string.Create(CultureInfo.InvariantCulture, $"{new BigInteger(Math.Truncate(bytes))} Bytes");
+        if (bytes < unit) return string.Create(CultureInfo.InvariantCulture, $"{Numbers.Truncated(bytes)} Bytes");
         const string prefixes = "kMGTPEZY";
         int at = 0;
         while (at < prefixes.Length - 1 && bytes >= Math.Pow(unit, at + 2)) at++;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Text;
 
 namespace Coppice.Chat.Jinja;
 
@@ -32,6 +33,17 @@ internal static class Numbers
         BigInteger number = IsInteger(value) ? ToBig(value) : throw new TemplateFault($"{what}: expected an integer, found {Values.TypeName(value)}");
         return (int)BigInteger.Max(int.MinValue, BigInteger.Min(int.MaxValue, number));
     }
+
+    /// <summary>The character of a code point.</summary>
+    public static string ToCharacter(object value)
+    {
+        int codePoint = ToInt(value, "%c");
+        return Rune.IsValid(codePoint) ? new Rune(codePoint).ToString() : throw new TemplateFault($"expected the number of a character, found {codePoint}");
+    }
+
+    /// <summary>A float without its fraction.</summary>
+    public static BigInteger Truncated(double number) =>
+        double.IsFinite(number) ? new BigInteger(number) : throw new TemplateFault($"cannot convert float {(double.IsNaN(number) ? "NaN" : "infinity")} to integer");
 
     public static double ToDouble(object value) => value switch
     {

@@ -22,27 +22,41 @@ internal static class Operators
 
     public static bool AreEqual(object a, object b)
     {
+        var left = new WorkLeft();
+        return AreEqual(a, b, ref left);
+    }
+
+    private static bool AreEqual(object a, object b, ref WorkLeft left)
+    {
+        left.Take(a);
         if (ReferenceEquals(a, b)) return a is not double number || !double.IsNaN(number);
         if (Numbers.IsNumber(a) && Numbers.IsNumber(b)) return CompareNumbers(a, b) == 0;
         if (Values.TextOrNull(a) is { } text) return string.Equals(text, Values.TextOrNull(b), StringComparison.Ordinal);
         CheckStack();
         return (a, b) switch
         {
-            (List<object> x, List<object> y) => AreEqual(x, y),
-            (TupleValue x, TupleValue y) => AreEqual(x.Items, y.Items),
-            (DictValue x, DictValue y) => x.Items.Count == y.Items.Count
-                && x.Items.All(pair => y.Items.TryGetValue(pair.Key, out object? value) && AreEqual(pair.Value, value)),
+            (List<object> x, List<object> y) => AreEqual(x, y, ref left),
+            (TupleValue x, TupleValue y) => AreEqual(x.Items, y.Items, ref left),
+            (DictValue x, DictValue y) => AreEqual(x, y, ref left),
             (Undefined, Undefined) => true,
             (RangeValue x, RangeValue y) => x == y,
             _ => false,
         };
     }
 
-    private static bool AreEqual(IReadOnlyList<object> a, IReadOnlyList<object> b)
+    private static bool AreEqual(IReadOnlyList<object> a, IReadOnlyList<object> b, ref WorkLeft left)
     {
         if (a.Count != b.Count) return false;
         for (int i = 0; i < a.Count; i++)
-            if (!AreEqual(a[i], b[i])) return false;
+            if (!AreEqual(a[i], b[i], ref left)) return false;
+        return true;
+    }
+
+    private static bool AreEqual(DictValue a, DictValue b, ref WorkLeft left)
+    {
+        if (a.Items.Count != b.Items.Count) return false;
+        foreach (var (key, value) in a.Items)
+            if (!b.Items.TryGetValue(key, out object? other) || !AreEqual(value, other, ref left)) return false;
         return true;
     }
 
@@ -75,10 +89,14 @@ internal static class Operators
     }
 
     /// <summary>A stable sort by a key; equal elements keep their order in both directions.</summary>
-    public static List<T> Sorted<T>(IEnumerable<T> items, Func<T, object> key, bool reverse = false)
+    public static List<T> Sorted<T>(RenderState? state, IEnumerable<T> items, Func<T, object> key, bool reverse = false)
     {
         List<(object Key, T Item)> keyed = [.. items.Select(item => (key(item), item))];
-        var comparer = Comparer<object>.Create((x, y) => Order(x, y) ?? 0);
+        var comparer = Comparer<object>.Create((x, y) =>
+        {
+            state?.CheckTime();
+            return Order(x, y) ?? 0;
+        });
         var sorted = reverse ? keyed.OrderByDescending(pair => pair.Key, comparer) : keyed.OrderBy(pair => pair.Key, comparer);
         try
         {

@@ -22,7 +22,7 @@ internal static class PercentFormat
             text.Append(format, at, next - at);
             at = next + 1;
             if (next < format.Length) text.Append(Field(format, ref at, values, given, template is Markup));
-            state.CheckSize(text.Length / 64);
+            state.CheckSize(text.Length > RenderState.LargestText ? text.Length : text.Length / 64);
         }
 
         // What has elements by key or index counts as a mapping, unless it is a tuple or text.
@@ -81,14 +81,14 @@ internal static class PercentFormat
                 return (spec with { Type = 's', Fill = " " }).Apply(text);
             case 'd' or 'i' or 'u':
                 if (!Numbers.IsNumber(value)) throw new TemplateFault($"%{spec.Type} format: a real number is required, not {Values.TypeName(value)}");
-                return WithPrecision(spec with { Type = 'd' }, value is double number ? new System.Numerics.BigInteger(Math.Truncate(number)) : Numbers.ToBig(value));
+                return WithPrecision(spec with { Type = 'd' }, value is double number ? Numbers.Truncated(number) : Numbers.ToBig(value));
             case 'x' or 'X' or 'o':
                 if (!Numbers.IsInteger(value)) throw new TemplateFault($"%{spec.Type} format: an integer is required, not {Values.TypeName(value)}");
                 return WithPrecision(spec, Numbers.ToBig(value));
             case 'e' or 'E' or 'f' or 'F' or 'g' or 'G':
                 return spec.Float(Numbers.ToDouble(value));
             case 'c':
-                string character = Values.TextOrNull(value) ?? char.ConvertFromUtf32(Numbers.ToInt(value, "%c"));
+                string character = Values.TextOrNull(value) ?? Numbers.ToCharacter(value);
                 return (spec with { Type = 's', Align = spec.Align == '<' ? '<' : '>', Fill = " " }).Apply(character);
             default:
                 throw new TemplateFault($"unsupported format character '{spec.Type}'");

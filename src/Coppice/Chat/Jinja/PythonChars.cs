@@ -42,14 +42,19 @@ internal static class PythonChars
     public static List<string> Split(string text)
     {
         var parts = new List<string>(text.Length);
+        parts.AddRange(Characters(text));
+        return parts;
+    }
+
+    /// <summary>The code points, each as a string that is made when it is asked for.</summary>
+    public static IEnumerable<string> Characters(string text)
+    {
         for (int i = 0; i < text.Length; i++)
         {
             int length = char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]) ? 2 : 1;
-            parts.Add(length == 1 && text[i] < 128 ? s_ascii[text[i]] : text.Substring(i, length));
+            yield return length == 1 && text[i] < 128 ? s_ascii[text[i]] : text.Substring(i, length);
             i += length - 1;
         }
-
-        return parts;
     }
 
     /// <summary>The position in code points of a position in the string.</summary>

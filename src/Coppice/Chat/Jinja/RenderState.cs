@@ -1,9 +1,10 @@
+using System.Diagnostics;
 using System.Text;
 
 namespace Coppice.Chat.Jinja;
 
 /// <summary>One rendering: where it is, what it has written, and what it may still take. Templates come with models of strangers.</summary>
-internal sealed class RenderState(IReadOnlyDictionary<string, object> variables, TimeProvider clock)
+internal sealed class RenderState(IReadOnlyDictionary<string, object> variables, TimeProvider clock, TimeSpan time)
 {
     /// <summary>Characters that one text may have, the result included.</summary>
     public const int LargestText = 1 << 25;
@@ -14,10 +15,14 @@ internal sealed class RenderState(IReadOnlyDictionary<string, object> variables,
     /// <summary>Characters and elements of all values made on the way.</summary>
     public const long MostWork = 1L << 30;
 
+    /// <summary>The usual bound on the time of one rendering.</summary>
+    public static readonly TimeSpan MostTime = TimeSpan.FromSeconds(10);
+
     /// <summary>Calls of macros and recursive loops inside each other.</summary>
     public const int DeepestCall = 200;
 
     private StringBuilder _output = new();
+    private readonly long _started = Stopwatch.GetTimestamp();
     private long _steps;
     private long _work;
     private int _depth;
@@ -42,6 +47,13 @@ internal sealed class RenderState(IReadOnlyDictionary<string, object> variables,
     public void Step()
     {
         if (++_steps > MostSteps) throw new TemplateFault($"expected at most {MostSteps} steps: the template does not come to its end");
+        if (_steps % 16 == 0) CheckTime();
+    }
+
+    /// <summary>Checks how long it has taken: a step can go through a text or list of any size.</summary>
+    public void CheckTime()
+    {
+        if (Stopwatch.GetElapsedTime(_started) > time) throw new TemplateFault($"expected at most {time.TotalSeconds} s: the template takes too long");
     }
 
     /// <summary>Counts what an operation makes or goes through.</summary>

@@ -27,7 +27,7 @@ internal static class SequenceFilters
         all.Add("sort reverse? case_sensitive? attribute?", (state, value, a) =>
         {
             Func<object, object>[] keys = [.. AttributeLists(a[2]).Select(path => Getter(path, null, ignoreCase: !Filters.IsSet(a[1])))];
-            return Operators.Sorted(Values.Elements(state, value), item => keys.Length == 1 ? keys[0](item) : new TupleValue(keys.Select(key => key(item)).ToList()), Filters.IsSet(a[0]));
+            return Operators.Sorted(state, Values.Elements(state, value), item => keys.Length == 1 ? keys[0](item) : new TupleValue(keys.Select(key => key(item)).ToList()), Filters.IsSet(a[0]));
         });
         all.Add("dictsort case_sensitive? by? reverse?", DictSort);
         all.Add("unique case_sensitive? attribute?", (state, value, a) =>
@@ -136,7 +136,7 @@ internal static class SequenceFilters
         if (value is not DictValue dict) throw new TemplateFault(value is Undefined missing ? missing.Message : $"dictsort: expected a mapping, found {Values.TypeName(value)}");
         int place = a[1] is null ? 0 : PythonText.Str(a[1]!) switch { "key" => 0, "value" => 1, _ => throw new TemplateFault("You can only sort by either \"key\" or \"value\"") };
         bool ignoreCase = !Filters.IsSet(a[0]);
-        return Operators.Sorted(Values.Elements(state, new DictView(dict, "items")), item =>
+        return Operators.Sorted(state, Values.Elements(state, new DictView(dict, "items")), item =>
         {
             object key = ((TupleValue)item).Items[place];
             return ignoreCase && Values.TextOrNull(key) is { } text ? PythonChars.Lower(text) : key;
@@ -166,7 +166,7 @@ internal static class SequenceFilters
         var groups = new List<object>();
         List<object>? group = null;
         object? last = null;
-        foreach (object item in Operators.Sorted(Values.Elements(state, value), key, reverse: false))
+        foreach (object item in Operators.Sorted(state, Values.Elements(state, value), key, reverse: false))
         {
             object current = key(item);
             if (group is null || !Operators.AreEqual(current, last!))

@@ -17,6 +17,7 @@ internal abstract class Statement(int line)
     {
         scope.State.Line = Line;
         scope.State.Step();
+        Operators.CheckStack();
         return Execute(scope);
     }
 

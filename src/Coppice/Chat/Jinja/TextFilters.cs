@@ -111,13 +111,51 @@ internal static class TextFilters
 
     private static string StripTags(string text)
     {
-        while (text.IndexOf("<!--", StringComparison.Ordinal) is >= 0 and var open && text.IndexOf("-->", open + 4, StringComparison.Ordinal) is >= 0 and var close)
-            text = text.Remove(open, close + 3 - open);
-        while (text.IndexOf('<', StringComparison.Ordinal) is >= 0 and var open && text.IndexOf('>', open) is >= 0 and var close)
-            text = text.Remove(open, close + 1 - open);
-        return string.Join(' ', TextMethods.Words(text)).Replace("&lt;", "<", StringComparison.Ordinal).Replace("&gt;", ">", StringComparison.Ordinal)
+        return string.Join(' ', TextMethods.Words(WithoutTags(WithoutComments(text)))).Replace("&lt;", "<", StringComparison.Ordinal).Replace("&gt;", ">", StringComparison.Ordinal)
             .Replace("&#39;", "'", StringComparison.Ordinal).Replace("&#34;", "\"", StringComparison.Ordinal).Replace("&quot;", "\"", StringComparison.Ordinal)
             .Replace("&amp;", "&", StringComparison.Ordinal);
+    }
+
+    /// <summary>A text without its comments. What stands around one may be the beginning of the next.</summary>
+    private static string WithoutComments(string text)
+    {
+        const string begin = "<!--";
+        var kept = new StringBuilder(text.Length);
+        int at = 0;
+        while (true)
+        {
+            int held = at == 0 ? 0 : BeginHeld(kept, text.AsSpan(at), begin);
+            int open = held > 0 ? at : text.IndexOf(begin, at, StringComparison.Ordinal);
+            int close = open < 0 ? -1 : text.IndexOf("-->", open + begin.Length - held, StringComparison.Ordinal);
+            if (close < 0) return kept.Append(text, at, text.Length - at).ToString();
+            kept.Length -= held;
+            kept.Append(text, at, open - at);
+            at = close + 3;
+        }
+    }
+
+    /// <summary>How many characters at the end of what is kept begin a comment that goes on in what comes.</summary>
+    private static int BeginHeld(StringBuilder kept, ReadOnlySpan<char> next, string begin)
+    {
+        for (int held = Math.Min(begin.Length - 1, kept.Length); held > 0; held--)
+        {
+            if (next.StartsWith(begin.AsSpan(held), StringComparison.Ordinal) && kept.ToString(kept.Length - held, held) == begin[..held]) return held;
+        }
+
+        return 0;
+    }
+
+    private static string WithoutTags(string text)
+    {
+        var kept = new StringBuilder(text.Length);
+        int at = 0;
+        while (text.IndexOf('<', at) is >= 0 and var open && text.IndexOf('>', open) is >= 0 and var close)
+        {
+            kept.Append(text, at, open - at);
+            at = close + 1;
+        }
+
+        return kept.Append(text, at, text.Length - at).ToString();
     }
 
     private static string UrlEncode(RenderState state, object value)

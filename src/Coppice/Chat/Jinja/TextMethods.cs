@@ -26,7 +26,7 @@ internal static class TextMethods
         all.Add("rjust width fillchar?", (state, self, a) => Values.Like(self, Justify(state, Text(self), a[0]!, a[1], '>')));
         all.Add("center width fillchar?", (state, self, a) => Values.Like(self, Justify(state, Text(self), a[0]!, a[1], '^')));
         all.Add("zfill width", (state, self, a) => Values.Like(self, ZeroFill(state, Text(self), a[0]!)));
-        all.Add("expandtabs tabsize?", (_, self, a) => Values.Like(self, ExpandTabs(Text(self), a[0] is { } size ? Numbers.ToInt(size, "expandtabs") : 8)));
+        all.Add("expandtabs tabsize?", (state, self, a) => Values.Like(self, ExpandTabs(state, Text(self), a[0] is { } size ? Numbers.ToInt(size, "expandtabs") : 8)));
         all.Add("join iterable", (state, self, a) => Values.Like(self, SequenceFilters.Joined(state, Text(self), Values.Elements(state, a[0]!).Select((item, i) =>
             Values.TextOrNull(item) is null ? throw new TemplateFault($"sequence item {i}: expected str instance, {Values.TypeName(item)} found") : EscapedFor(self, item)))));
         all.AddOpen("format", (state, self, a) => Values.Like(self, new BraceFormat(state, a, self is Markup).Format(Text(self))));
@@ -119,7 +119,7 @@ internal static class TextMethods
         return text[..sign] + Justify(state, text[sign..], (long)Numbers.ToInt(width, "zfill") - sign, "0", '>');
     }
 
-    private static string ExpandTabs(string text, int size)
+    private static string ExpandTabs(RenderState state, string text, int size)
     {
         var result = new StringBuilder(text.Length);
         int column = 0;
@@ -128,7 +128,8 @@ internal static class TextMethods
             if (c == '\t')
             {
                 int blanks = size > 0 ? size - (column % size) : 0;
-                result.Append(' ', Math.Min(blanks, 10_000));
+                if ((long)result.Length + blanks > RenderState.LargestText) state.CheckSize((long)result.Length + blanks);
+                result.Append(' ', blanks);
                 column += blanks;
             }
             else

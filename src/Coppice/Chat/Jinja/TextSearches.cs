@@ -96,30 +96,28 @@ internal static class TextSearches
     private static List<string> SplitBlanks(string text, int most)
     {
         var parts = new List<string>();
-        string rest = PythonChars.TrimStart(text);
-        while (rest.Length > 0)
+        int at = 0;
+        while (true)
         {
-            int end = 0;
-            while (end < rest.Length && !PythonChars.IsSpace(rest[end])) end++;
-            if (parts.Count == most) end = rest.Length;
-            parts.Add(rest[..end]);
-            rest = PythonChars.TrimStart(rest[end..]);
+            while (at < text.Length && PythonChars.IsSpace(text[at])) at++;
+            if (at == text.Length) return parts;
+            int start = at;
+            while (at < text.Length && (parts.Count == most || !PythonChars.IsSpace(text[at]))) at++;
+            parts.Add(text[start..at]);
         }
-
-        return parts;
     }
 
     private static List<string> SplitBlanksFromEnd(string text, int most)
     {
         var parts = new List<string>();
-        string rest = PythonChars.TrimEnd(text);
-        while (rest.Length > 0)
+        int at = text.Length;
+        while (true)
         {
-            int start = rest.Length;
-            while (start > 0 && !PythonChars.IsSpace(rest[start - 1])) start--;
-            if (parts.Count == most) start = 0;
-            parts.Add(rest[start..]);
-            rest = PythonChars.TrimEnd(rest[..start]);
+            while (at > 0 && PythonChars.IsSpace(text[at - 1])) at--;
+            if (at == 0) break;
+            int end = at;
+            while (at > 0 && (parts.Count == most || !PythonChars.IsSpace(text[at - 1]))) at--;
+            parts.Add(text[at..end]);
         }
 
         parts.Reverse();

@@ -110,18 +110,52 @@ internal sealed class PythonEquality : IEqualityComparer<object>
 
     public new bool Equals(object? x, object? y) => Operators.AreEqual(x!, y!);
 
-    public int GetHashCode(object value) => value switch
+    public int GetHashCode(object value) => new Hashing().Of(value);
+}
+
+/// <summary>The hash of one key. A small tuple can stand for one of endless size, whose parts are the same over and over.</summary>
+internal struct Hashing()
+{
+    private WorkLeft _left = new();
+
+    public int Of(object value) => value switch
     {
         bool truth => truth ? 1L.GetHashCode() : 0L.GetHashCode(),
         long number => number.GetHashCode(),
         double number => number == Math.Floor(number) && Math.Abs(number) < 1e18 ? ((long)number).GetHashCode() : number.GetHashCode(),
         BigInteger number => number.GetHashCode(),
         Markup text => text.Text.GetHashCode(StringComparison.Ordinal),
-        TupleValue tuple => tuple.Items.Aggregate(tuple.Items.Count, (hash, item) => HashCode.Combine(hash, GetHashCode(item))),
+        TupleValue tuple => OfTuple(tuple),
         List<object> or DictValue => throw new TemplateFault($"unhashable type: '{Values.TypeName(value)}'"),
         Undefined => 0,
         _ => value.GetHashCode(),
     };
+
+    private int OfTuple(TupleValue tuple)
+    {
+        Operators.CheckStack();
+        int hash = tuple.Items.Count;
+        foreach (object item in tuple.Items)
+        {
+            _left.Take(item);
+            hash = HashCode.Combine(hash, Of(item));
+        }
+
+        return hash;
+    }
+}
+
+/// <summary>What one comparison or hash may still go through.</summary>
+internal struct WorkLeft()
+{
+    private long _left = 1 << 24;
+
+    /// <summary>Counts a value that is gone through; of a text its characters.</summary>
+    public void Take(object value)
+    {
+        _left -= 1 + ((Values.TextOrNull(value)?.Length ?? 0) / 64);
+        if (_left < 0) throw new TemplateFault("values are too large to compare");
+    }
 }
 
 /// <summary>What is common to all values.</summary>
@@ -193,17 +227,20 @@ internal static class Values
 
     private static IEnumerable<object> Counted(RenderState state, object value)
     {
+        // Of sequences made from each other, each asks the one before: that takes stack in proportion.
+        Operators.CheckStack();
         foreach (object element in Raw(value))
         {
             state.Step();
             yield return element;
+            Operators.CheckStack();
         }
     }
 
     private static IEnumerable<object> Raw(object value) => value switch
     {
-        string text => PythonChars.Split(text),
-        Markup text => PythonChars.Split(text.Text),
+        string text => PythonChars.Characters(text),
+        Markup text => PythonChars.Characters(text.Text),
         List<object> list => Growing(list),
         TupleValue tuple => tuple.Items,
         DictValue dict => Views(new DictView(dict, "keys")),

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Coppice.Chat.Jinja;
 
 /// <summary>The filter <c>wordwrap</c>: breaks lines at blanks and hyphens, as Python's <c>textwrap</c> does.</summary>
@@ -10,24 +12,24 @@ internal static class WordWrap
         bool breaksWords = a[1] is null || Filters.IsSet(a[1]);
         string end = a[2] is { } mark and not None ? PythonText.Str(mark) : "\n";
         bool breaksHyphens = a[3] is null || Filters.IsSet(a[3]);
-        List<string> lines = [.. TextMethods.Lines(text, keepEnds: false).Select(line => string.Join(end, Wrap(line, width, breaksWords, breaksHyphens)))];
+        List<string> lines = [.. TextMethods.Lines(text, keepEnds: false).Select(line => string.Join(end, Wrap(state, line, width, breaksWords, breaksHyphens)))];
         state.CheckSize(lines.Sum(line => (long)line.Length + end.Length));
         return string.Join(end, lines);
     }
 
-    private static List<string> Wrap(string paragraph, int width, bool breaksWords, bool breaksHyphens)
+    private static List<string> Wrap(RenderState state, string paragraph, int width, bool breaksWords, bool breaksHyphens)
     {
         var pieces = new Stack<string>(Pieces(paragraph, breaksHyphens).Reverse());
         var lines = new List<string>();
         while (pieces.Count > 0)
         {
-            string line = "";
+            var line = new StringBuilder();
             int length = 0;
             if (lines.Count > 0 && string.IsNullOrWhiteSpace(pieces.Peek())) pieces.Pop();
             while (pieces.Count > 0 && length + PythonChars.Length(pieces.Peek()) <= width)
             {
                 length += PythonChars.Length(pieces.Peek());
-                line += pieces.Pop();
+                line.Append(pieces.Pop());
             }
 
             if (pieces.Count > 0 && PythonChars.Length(pieces.Peek()) > width)
@@ -36,13 +38,15 @@ internal static class WordWrap
                 int room = Math.Max(1, width - length);
                 if (breaksWords)
                 {
+                    // The rest of the word is copied for each line of it.
+                    state.Charge(word.Length);
                     int cut = PythonChars.PositionOf(word, room);
-                    line += word[..cut];
+                    line.Append(word, 0, cut);
                     pieces.Push(word[cut..]);
                 }
                 else if (length == 0)
                 {
-                    line = word;
+                    line.Append(word);
                 }
                 else
                 {
@@ -50,8 +54,8 @@ internal static class WordWrap
                 }
             }
 
-            line = line.TrimEnd();
-            if (line.Length > 0) lines.Add(line);
+            string made = line.ToString().TrimEnd();
+            if (made.Length > 0) lines.Add(made);
         }
 
         return lines;
