@@ -40,9 +40,8 @@ public sealed class Perceiver : IDisposable
         if (Config.Detects) _decoder = new BoxDecoder(new Anchors(Config.Width, Config.Height), Config.ObjectClasses.Count, options.Decoding);
         if (!Config.Segments) return;
         Shape scores = _named[InferenceNetwork.Labels].Shape;
-        int parts = InferenceNetwork.Parts(Config);
-        float stride = Config.LabelStride;
-        _labels = new LabelMap(scores[1] / (parts * parts), scores[2], scores[3], parts, Config.Height / stride, Config.Width / stride, Config.LabelOffset / stride);
+        int parts = InferenceNetwork.Parts(Config), stride = Config.LabelStride;
+        _labels = new LabelMap(scores[1] / (parts * parts), scores[2], scores[3], parts, (float)Config.Height / stride, (float)Config.Width / stride, Config.LabelOffset / stride);
         _scene.HasLabels = true;
     }
 
