@@ -28,7 +28,7 @@ Console.CancelKeyPress += (_, e) =>
     e.Cancel = true;
     stop.Cancel();
 };
-if (args[0] != "ceiling") Directory.CreateDirectory(args[1]);
+if (args[0] is not ("ceiling" or "frame")) Directory.CreateDirectory(args[1]);
 switch (args[0])
 {
     case "learn":
