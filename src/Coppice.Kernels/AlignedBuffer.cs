@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace Coppice.Kernels;
 
 /// <summary>
-/// Native memory of a fixed number of elements, zeroed unless asked otherwise, aligned to 64 bytes (to 2 MiB where it is larger than that, with
-/// huge pages asked for: reads of 4 KiB pages are bound by the translation of addresses). Owned by whoever made it and
+/// Native memory of a fixed number of elements, zeroed unless asked otherwise, aligned to 64 bytes (to 2 MiB where it takes half of that or more,
+/// with huge pages asked for: reads of 4 KiB pages are bound by the translation of addresses). Owned by whoever made it and
 /// returned by <see cref="Dispose"/>; nothing depends on a finalizer.
 /// </summary>
 /// <typeparam name="T">The element, free of references.</typeparam>
@@ -15,6 +15,8 @@ public sealed unsafe partial class AlignedBuffer<T> : IDisposable
 {
     private const nuint CacheLine = 64;
     private const nuint HugePage = 2u << 20;
+    // Keys' and values' weights of small models take half a page and more: in 4 KiB pages they cost 0.2 ms of a step of 27 (Llama-3.2-1B, Q8_0, Zen 5).
+    private const nuint HugeFrom = HugePage / 2;
     private T* _pointer;
 
     /// <summary>Takes zeroed memory for <paramref name="length"/> elements.</summary>
@@ -29,11 +31,11 @@ public sealed unsafe partial class AlignedBuffer<T> : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         nuint bytes = checked((nuint)length * (nuint)sizeof(T));
-        nuint alignment = bytes >= HugePage ? HugePage : CacheLine;
+        nuint alignment = bytes >= HugeFrom ? HugePage : CacheLine;
         // A vector load at the end may reach past the last element, so a cache line is added.
         nuint taken = checked(bytes + CacheLine + alignment - 1) / alignment * alignment;
         _pointer = (T*)NativeMemory.AlignedAlloc(taken, alignment);
-        if (bytes >= HugePage) MemoryAdvice.UseHugePages(_pointer, taken);
+        if (bytes >= HugeFrom) MemoryAdvice.UseHugePages(_pointer, taken);
         if (zeroed) NativeMemory.Clear(_pointer, taken);
         Length = length;
     }

@@ -6,9 +6,6 @@ namespace Coppice.Server;
 /// <summary>A request that ends with an error the client is told: one clear sentence in OpenAI's shape.</summary>
 internal sealed class ApiException : Exception
 {
-    /// <summary>The code of what a chat template refuses or can't render.</summary>
-    public const string TemplateError = "template_error";
-
     private ApiException(int status, string type, string message, string? param, string? code, Exception? cause = null)
         : base(message, cause) => (Status, Type, Param, Code) = (status, type, param, code);
 

@@ -77,8 +77,8 @@ internal sealed partial class RequestLog(ILogger<RequestLog> logger, ServedModel
 
     private async Task AnswerAsync(HttpContext context, ApiException error)
     {
-        // What a template raises can quote the conversation.
-        context.Items[Details] = error.Code == ApiException.TemplateError ? error.Code : error.Message;
+        // Not the message: it quotes what was found, which can be a prompt in the wrong place.
+        context.Items[Details] = ApiException.Shown($"{error.Code} {error.Param}".TrimEnd());
         if (error.RetryAfter is int seconds) context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         if (error.Status == StatusCodes.Status401Unauthorized) context.Response.Headers.WWWAuthenticate = "Bearer";
         await JsonReply.WriteAsync(context, error.Status, error.Answer, WireJson.Readable.ErrorAnswer, model.Options.WriteTimeout);

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 
 namespace Coppice.Server.Tests;
 
@@ -33,11 +34,12 @@ public sealed class RunningServer : IAsyncDisposable
     /// <param name="engine">Settings of the engine; its threads are always one.</param>
     /// <param name="server">Changes the server's settings.</param>
     /// <param name="asset">The model, and what clients call it; the one of random weights if not given.</param>
-    public static async Task<RunningServer> StartAsync(EngineOptions? engine = null, Func<ServerOptions, ServerOptions>? server = null, string? asset = null)
+    /// <param name="logging">Says where logs go; nowhere if not given.</param>
+    public static async Task<RunningServer> StartAsync(EngineOptions? engine = null, Func<ServerOptions, ServerOptions>? server = null, string? asset = null, Action<ILoggingBuilder>? logging = null)
     {
         Engine loaded = Engine.Load(Repository.File($"assets/{asset ?? "tiny-noise"}.gguf"), (engine ?? new EngineOptions()) with { Threads = 1 });
         var options = new ServerOptions { ModelName = asset ?? ModelName, Port = 0, DefaultChatTokens = UsualChatTokens };
-        CoppiceServer made = CoppiceServer.Create(loaded, server?.Invoke(options) ?? options);
+        CoppiceServer made = CoppiceServer.Create(loaded, server?.Invoke(options) ?? options, logging);
         await made.StartAsync();
         return new RunningServer(loaded, made);
     }

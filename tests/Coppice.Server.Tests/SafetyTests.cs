@@ -1,9 +1,11 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using static Coppice.Server.Tests.RunningServer;
 
 namespace Coppice.Server.Tests;
@@ -133,6 +135,22 @@ public sealed class SafetyTests
     }
 
     [Fact]
+    public async Task NoLineOfTheLogHasTextOfARequest()
+    {
+        using var log = new LinesLog();
+        await using (RunningServer server = await StartAsync(logging: logs => logs.AddProvider(log)))
+        {
+            await server.FailAsync(Completions, "{\"prompt\":[5,\"secret\"]}");
+            await server.FailAsync(ChatCompletions, "{\"messages\":\"secret\"}");
+            await server.FailAsync(Completions, "{\"x\\ny\":1}");
+        }
+
+        Assert.Equal(3, log.Lines.Count);
+        Assert.DoesNotContain(log.Lines, line => line.Contains("secret", StringComparison.Ordinal) || line.Contains('\n'));
+        Assert.Contains(log.Lines, line => line.EndsWith("invalid_value prompt[1]", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void AClientThatWasGivenUpIsGoneBeforeItsConnectionSaysSo()
     {
         var context = new DefaultHttpContext();
@@ -199,6 +217,27 @@ public sealed class SafetyTests
         Assert.Contains("shutting_down", stream, StringComparison.Ordinal);
         Assert.DoesNotContain("[DONE]", stream, StringComparison.Ordinal);
         await server.CheckPagesAsync();
+    }
+
+    private sealed class LinesLog : ILoggerProvider, ILogger
+    {
+        public ConcurrentQueue<string> Lines { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel)) Lines.Enqueue(formatter(state, exception) + exception);
+        }
+
+        public void Dispose()
+        {
+        }
     }
 
     private static async Task UntilAsync(Func<bool> holds)

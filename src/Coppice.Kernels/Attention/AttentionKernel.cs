@@ -69,11 +69,12 @@ public sealed unsafe class AttentionKernel : IDisposable
 
     /// <summary>Bytes of keys and values read from one segment of the current plan since the last reset.</summary>
     /// <param name="segment">What <see cref="AttentionPlan.AddSegment"/> returned.</param>
-    public long BytesRead(int segment) => _segmentBytes.Slice(2 * segment, 1)[0];
+    /// <returns>0 where no layer attended.</returns>
+    public long BytesRead(int segment) => Counted(2 * segment);
 
     /// <summary>Of <see cref="BytesRead"/>, what was not read for blocks of a run of more than <see cref="AttentionPlan.BlockRows"/> rows.</summary>
     /// <param name="segment">What <see cref="AttentionPlan.AddSegment"/> returned.</param>
-    public long BytesReadTogether(int segment) => BytesRead(segment) - _segmentBytes.Slice((2 * segment) + 1, 1)[0];
+    public long BytesReadTogether(int segment) => BytesRead(segment) - Counted((2 * segment) + 1);
 
     /// <summary>Sets the byte counters to zero. Those of single segments mean something only if this is called for each plan.</summary>
     public void ResetCounters()
@@ -127,6 +128,9 @@ public sealed unsafe class AttentionKernel : IDisposable
         _partials.Dispose();
         _segmentBytes.Dispose();
     }
+
+    /// <summary>The counters grow with the plans that are attended to; a step whose outputs nobody wants may come before.</summary>
+    private long Counted(int counter) => counter < _segmentBytes.Length ? _segmentBytes.Slice(counter, 1)[0] : 0;
 
     private static void RunUnit(void* state, int item, int worker)
     {

@@ -20,6 +20,7 @@ internal sealed unsafe class EmittedTiles : IDisposable
     private const int Pairs = 2 * MaxRows;
     private const int PackedPairs = Pairs + PairEmitter.MaxRows;
     private const int Unpacker = PackedPairs + PairEmitter.MaxRows;
+    private const int OneRow = Unpacker + 1;
     private readonly ExecutableMemory _memory;
     private readonly nint[] _functions;
 
@@ -68,7 +69,7 @@ internal sealed unsafe class EmittedTiles : IDisposable
         TileLayout packed = TileLayout.Packed(type), unpacked = packed.Unpacked();
         bool galois = Gfni.V512.IsSupported;
         int prefetch = PanelPrefetch.Distance(packed.StepInputs);
-        var starts = new int[Unpacker + 1];
+        var starts = new int[OneRow + 1];
         using var code = new MemoryStream();
         for (int rows = 1; rows <= MaxRows; rows++)
         {
@@ -83,6 +84,8 @@ internal sealed unsafe class EmittedTiles : IDisposable
         }
 
         starts[Unpacker] = Append(code, UnpackEmitter.Emit(packed, galois, prefetch));
+        // Where codes are bytes, a pair shares what is read of the row as well.
+        starts[OneRow] = PairEmitter.Takes(packed) ? starts[PackedPairs] : Append(code, TileEmitter.EmitTwoPanels(packed, galois, prefetch));
         ExecutableMemory? memory = ExecutableMemory.TryLoad(code.GetBuffer().AsSpan(0, (int)code.Length));
         return memory is null ? null : new EmittedTiles(packed, memory, starts);
     }
@@ -102,6 +105,10 @@ internal sealed unsafe class EmittedTiles : IDisposable
     /// <param name="rows">1 to <see cref="MaxPairRows"/>.</param>
     /// <param name="call">Operands; the second panel's sums follow the first one's.</param>
     public void Pair(bool unpacked, int rows, TileCall* call) => Call(_functions[(unpacked ? Pairs : PackedPairs) + rows - 1], call);
+
+    /// <summary>Two packed panels, <see cref="TileCall.PanelStride"/> bytes apart, times one row.</summary>
+    /// <param name="call">Operands; the second panel's sums follow the first one's.</param>
+    public void TwoPanels(TileCall* call) => Call(_functions[OneRow], call);
 
     /// <summary>Takes steps of a packed panel apart.</summary>
     /// <param name="packed">The first step.</param>

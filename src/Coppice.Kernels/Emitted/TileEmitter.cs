@@ -24,9 +24,12 @@ internal sealed class TileEmitter
     private readonly TileLayout _layout;
     private readonly int _rows;
     private readonly int _prefetch;
+    private readonly int _panels;
+    private int _panel; // whose step is written: with two panels there is one row
 
-    private TileEmitter(TileLayout layout, int rows, bool galois, int prefetch)
+    private TileEmitter(TileLayout layout, int rows, int panels, bool galois, int prefetch)
     {
+        _panels = panels;
         _layout = layout;
         _rows = rows;
         _prefetch = prefetch;
@@ -51,6 +54,9 @@ internal sealed class TileEmitter
 
     private static AssemblerRegister64 RowStride => r15;
 
+    /// <summary>From one panel to the next, where there are two and one row.</summary>
+    private static AssemblerRegister64 PanelStride => r14;
+
     private bool OneRegisterARow => _rows <= RowRegisters.Length;
 
     private int RowPointers => OneRegisterARow ? _rows : (_rows + 2) / 3;
@@ -68,8 +74,20 @@ internal sealed class TileEmitter
     /// <param name="galois">Whether the processor has GFNI.</param>
     /// <param name="prefetch">How many bytes ahead to ask for weights; 0 for not at all.</param>
     public static byte[] Emit(TileLayout layout, int rows, bool galois, int prefetch)
+        => Emit(new TileEmitter(layout, rows, panels: 1, galois, prefetch));
+
+    /// <summary>
+    /// The same for one row and two panels, a step of either in turn. The second panel lies <see cref="TileCall.PanelStride"/> bytes after
+    /// the first, its sums after the first one's.
+    /// </summary>
+    /// <param name="layout">How the panels lie in memory.</param>
+    /// <param name="galois">Whether the processor has GFNI.</param>
+    /// <param name="prefetch">How many bytes ahead to ask for weights; 0 for not at all.</param>
+    public static byte[] EmitTwoPanels(TileLayout layout, bool galois, int prefetch)
+        => Emit(new TileEmitter(layout, rows: 1, panels: 2, galois, prefetch));
+
+    private static byte[] Emit(TileEmitter emitter)
     {
-        var emitter = new TileEmitter(layout, rows, galois, prefetch);
         emitter.Function();
         using var stream = new MemoryStream();
         emitter._code.Assemble(new StreamCodeWriter(stream), rip: 0);
@@ -81,8 +99,14 @@ internal sealed class TileEmitter
         Label loop = _code.CreateLabel();
         Enter();
         _code.Label(ref loop);
-        if (_layout.Small) SmallStep();
-        else BigStep();
+        for (_panel = 0; _panel < _panels; _panel++)
+        {
+            if (_panel > 0) _code.add(StepEmitter.Step, PanelStride);
+            if (_layout.Small) SmallStep();
+            else BigStep();
+        }
+
+        if (_panels > 1) _code.sub(StepEmitter.Step, PanelStride);
         _code.add(StepEmitter.Step, _layout.StepBytes);
         for (int i = 0; i < RowPointers; i++) _code.add(RowRegisters[i], BlockBytes);
         _code.dec(Steps);
@@ -106,16 +130,17 @@ internal sealed class TileEmitter
         if (!OneRegisterARow) c.lea(rax, __[rax + (rax * 2)]);
         for (int i = 1; i < RowPointers; i++) c.lea(RowRegisters[i], __[RowRegisters[i - 1] + rax]);
         if (!OneRegisterARow) c.mov(RowStride, __[rdi + TileCall.XStrideAt]);
+        if (_panels > 1) c.mov(PanelStride, __[rdi + TileCall.PanelStrideAt]);
         c.mov(eax, Activations.Magic);
         c.vpbroadcastd(Magic, eax);
         _step.Enter();
-        if (_layout.Small) ForResults((row, result) => c.vmovups(Sum(row), result));
+        if (_layout.Small) ForResults(0, _rows * _panels, (sum, result) => c.vmovups(Sum(sum), result));
     }
 
     private void Leave()
     {
         Assembler c = _code;
-        if (_layout.Small) ForResults((row, result) => c.vmovups(result, Sum(row)));
+        if (_layout.Small) ForResults(0, _rows * _panels, (sum, result) => c.vmovups(result, Sum(sum)));
         c.vzeroupper();
         c.pop(r15);
         c.pop(r14);
@@ -129,7 +154,8 @@ internal sealed class TileEmitter
 
     private AssemblerRegisterZMM Dot(int row, int chain = 0) => Zmm((row * Chains) + chain);
 
-    private static AssemblerRegisterZMM Sum(int row) => Zmm(MaxRows + row);
+    /// <summary>The sum of a row, or of one of two panels.</summary>
+    private static AssemblerRegisterZMM Sum(int index) => Zmm(MaxRows + index);
 
     /// <summary>An address in a row's current block. Up to 10 rows have a register each; more share one by threes.</summary>
     private AssemblerMemoryOperand Row(AssemblerMemoryOperandFactory size, int row, int at)
@@ -139,14 +165,14 @@ internal sealed class TileEmitter
         return row % 3 == 0 ? size[first + at] : size[first + (RowStride * (row % 3)) + at];
     }
 
-    /// <summary>Walks the sums in memory; uses rax.</summary>
-    private void ForResults(Action<int, AssemblerMemoryOperand> action)
+    /// <summary>Walks the sums [first, end) in memory; uses rax.</summary>
+    private void ForResults(int first, int end, Action<int, AssemblerMemoryOperand> action)
     {
         _code.mov(rax, __[rdi + TileCall.YAt]);
-        for (int row = 0; row < _rows; row++)
+        for (int sum = 0; sum < end; sum++)
         {
-            action(row, __zmmword_ptr[rax]);
-            if (row + 1 < _rows) _code.add(rax, __[rdi + TileCall.YStrideAt]);
+            if (sum > 0) _code.add(rax, __[rdi + TileCall.YStrideAt]);
+            if (sum >= first) action(sum, __zmmword_ptr[rax]);
         }
     }
 
@@ -163,7 +189,7 @@ internal sealed class TileEmitter
         {
             // (magic + dot) * scale - magic * scale is dot * scale with one rounding: magic * scale is exact.
             c.vfmsub132ps(Dot(row), MagicScale, Scale);
-            c.vfmadd231ps(Sum(row), Dot(row), Row(__dword_bcst, row, Block32.Scale));
+            c.vfmadd231ps(Sum(_panel + row), Dot(row), Row(__dword_bcst, row, Block32.Scale));
             AddMinimum(row, Block32.ScaledSum);
         }
     }
@@ -171,7 +197,7 @@ internal sealed class TileEmitter
     private void BigStep()
     {
         Assembler c = _code;
-        for (int row = 0; row < _rows; row++) c.vpxord(Sum(row), Sum(row), Sum(row));
+        for (int row = 0; row < _rows; row++) c.vpxord(Sum(_panel + row), Sum(_panel + row), Sum(_panel + row));
         _step.EnterStep();
         int pieces = 32 / _layout.ScaleInputs;
         for (int index = 0; index < _layout.ScaleCount; index++)
@@ -185,15 +211,15 @@ internal sealed class TileEmitter
             for (int row = 0; row < _rows; row++)
             {
                 c.vsubps(Dot(row), Dot(row), Magic);
-                c.vfmadd231ps(Sum(row), Dot(row), Scale);
+                c.vfmadd231ps(Sum(_panel + row), Dot(row), Scale);
                 AddMinimum(row, at + (4 * index));
             }
         }
 
-        ForResults((row, result) =>
+        ForResults(_panel, _panel + _rows, (sum, result) =>
         {
             c.vmovups(StepEmitter.Other, result);
-            c.vfmadd231ps(StepEmitter.Other, Sum(row), Row(__dword_bcst, row, Block256.Scale));
+            c.vfmadd231ps(StepEmitter.Other, Sum(sum), Row(__dword_bcst, sum - _panel, Block256.Scale));
             c.vmovups(result, StepEmitter.Other);
         });
     }
@@ -238,7 +264,7 @@ internal sealed class TileEmitter
     private void AddMinimum(int row, int at)
     {
         if (_layout.Minima is null) return;
-        if (_step.MinimaAreSubtracted) _code.vfnmadd231ps(Sum(row), Minimum, Row(__dword_bcst, row, at));
-        else _code.vfmadd231ps(Sum(row), Minimum, Row(__dword_bcst, row, at));
+        if (_step.MinimaAreSubtracted) _code.vfnmadd231ps(Sum(_panel + row), Minimum, Row(__dword_bcst, row, at));
+        else _code.vfmadd231ps(Sum(_panel + row), Minimum, Row(__dword_bcst, row, at));
     }
 }

@@ -34,14 +34,15 @@ internal static unsafe class QuantizedProduct<TFormat>
         byte* blocks = TFormat.StepInputs == 32 ? x.Blocks32(path, team) : x.Blocks256(path, team);
         nint stride = x.BlockStride(TFormat.StepInputs);
         var work = new PanelWork(path, weights, blocks, stride, x.Rows, y);
-        PanelWork.Run(team, work, reuse: x.Rows >= UnpackFrom, Body(path, vnni, weights.Type));
+        // 512-bit VNNI is not to be had as an intrinsic.
+        bool emitted = path == KernelPath.Avx512 && vnni && EmittedTiles.Of(weights.Type) is not null;
+        if (emitted && x.Rows == 1 && !work.Source.IsMapped) RowStreams.Run(team, work);
+        else PanelWork.Run(team, work, reuse: x.Rows >= UnpackFrom, emitted ? &EmittedProduct.Item : Body(path, vnni));
     }
 
-    private static delegate*<void*, int, int, void> Body(KernelPath path, bool vnni, TensorType type)
+    private static delegate*<void*, int, int, void> Body(KernelPath path, bool vnni)
     {
         if (path == KernelPath.Scalar) return &ScalarItem;
-        // 512-bit VNNI is not to be had as an intrinsic.
-        if (path == KernelPath.Avx512 && vnni && EmittedTiles.Of(type) is not null) return &EmittedProduct.Item;
         if (vnni && AvxVnni.IsSupported) return &Item<VnniDot>;
         return TFormat.FullBytes ? &Item<SignDot> : &Item<PairDot>;
     }

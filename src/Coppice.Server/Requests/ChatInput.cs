@@ -40,7 +40,7 @@ internal static class ChatInput
 
     /// <summary>What a template can't render. Its words can quote the conversation, in any length.</summary>
     public static ApiException Refused(ChatTemplateException e) => ApiException.Invalid(
-        "messages", $"the model's chat template {(e.IsRaised ? "refuses" : "can't render")} this conversation: {ApiException.Shown(e.Reason, LongestReason)}", ApiException.TemplateError);
+        "messages", $"the model's chat template {(e.IsRaised ? "refuses" : "can't render")} this conversation: {ApiException.Shown(e.Reason, LongestReason)}", "template_error");
 
     private static JsonObject Message(JsonElement element, string path)
     {

@@ -121,7 +121,7 @@ function list() {
   $('nearest').textContent = near < Infinity ? `${near.toFixed(1)} m` : '–';
   $('objects-note').textContent = objects.length < seen.objects.length ? `${seen.objects.length - objects.length} of lower scores not shown` : '';
   $('objects-empty').hidden = objects.length > 0;
-  $('objects-empty').textContent = 'None of such a score.';
+  $('objects-empty').textContent = network.object_classes.length ? 'None of such a score.' : 'This network looks for none.';
   $('objects').replaceChildren(...objects.map(objectEntry));
   $('canvas').setAttribute('aria-label', `${seen.name} with ${plural(objects.length, 'object')}: ${objects.map(o => `${o.class} ${metres(o)}`).join(', ')}`);
   draw();
@@ -207,14 +207,17 @@ function drawBox(context, object, unit, weight = 1) {
   context.strokeRect(left, top, right - left, bottom - top);
 }
 
-/** Writes class and metres, or metres alone, above, below or inside of the box, where no label of a higher score stands; else nothing. */
+/**
+ * Writes class and metres, or metres alone, where no label of a higher score stands: above the box, below or inside of it where it is wide
+ * enough that nobody takes the label for another's; else nothing, and the list has it.
+ */
 function drawLabel(context, object, unit, taken) {
-  const [left, top, , bottom] = place(object, context.canvas), color = network.colors.get(object.class), [r, g, b] = rgb(color);
+  const [left, top, right, bottom] = place(object, context.canvas), color = network.colors.get(object.class), [r, g, b] = rgb(color);
   const high = 16 * unit, far = metres(object);
   context.font = `600 ${12 * unit}px system-ui, sans-serif`;
   for (const text of far ? [`${object.class} ${far}`, far] : [object.class]) {
     const wide = context.measureText(text).width + 8 * unit, x = Math.max(0, Math.min(left - unit, context.canvas.width - wide));
-    for (const y of [top - high, bottom, top]) {
+    for (const y of top < high || wide <= right - left + 2 * unit ? [top - high, bottom, top] : [top - high]) {
       const free = !taken.some(other => x < other.x + other.wide && other.x < x + wide && y < other.y + high && other.y < y + high);
       if (y < 0 || y + high > context.canvas.height || !free) continue;
       taken.push({ x, y, wide });

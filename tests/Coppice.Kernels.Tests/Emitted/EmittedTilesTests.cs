@@ -87,7 +87,6 @@ public sealed class EmittedTilesTests
             ProductCase.AssertBits(it.Emitted(unpacked: false, rows), it.Guarded(unpacked: false, rows));
             ProductCase.AssertBits(it.Emitted(unpacked: true, rows), it.Guarded(unpacked: true, rows));
         }
-
     }
 
     [Fact]
@@ -127,6 +126,8 @@ public sealed class EmittedTilesTests
             it.AssertPair(unpacked: true, rows);
             if (it.HasPackedPairs) it.AssertPair(unpacked: false, rows);
         }
+
+        it.AssertTwoPanels();
     }
 
     /// <summary>
@@ -186,6 +187,12 @@ public sealed class EmittedTilesTests
 
         /// <summary>Two panels, whose sums lie one after the other, against the scalar kernel on each; all operands end before guard pages.</summary>
         public void AssertPair(bool unpacked, int rows)
+            => AssertPair(unpacked, rows, call => _tiles.Pair(unpacked, rows, (TileCall*)call));
+
+        /// <summary>As the other, of one row and packed panels, which lie in two places.</summary>
+        public void AssertTwoPanels() => AssertPair(unpacked: false, rows: 1, call => _tiles.TwoPanels((TileCall*)call));
+
+        private void AssertPair(bool unpacked, int rows, Action<nint> tile)
         {
             float[] expected = Sums(2 * rows);
             fixed (float* p = expected)
@@ -213,7 +220,7 @@ public sealed class EmittedTilesTests
                     YStride = YStride * sizeof(float),
                     Steps = Steps,
                 };
-                _tiles.Pair(unpacked, rows, &call);
+                tile((nint)(&call));
             }
 
             ProductCase.AssertBits(Compact(expected, 2 * rows), Compact(sums.Span.ToArray(), 2 * rows));

@@ -134,6 +134,26 @@ public sealed class MatrixProductTests
 
     [Theory]
     [MemberData(nameof(Types))]
+    public void One_row_has_the_scalar_bits_however_many_walk_through_its_panels(TensorType type)
+    {
+        int inputs = InputCounts(type)[0];
+        foreach (int threads in new[] { 1, 2, 5 })
+        {
+            using var team = new WorkerTeam(threads);
+            // Regions of every remainder, with an odd panel at the end and without, and a last one that is not full.
+            foreach (int outputs in new[] { 130, 144, 16 * 21, (16 * 38) + 1, 2000 })
+            {
+                using var weights = ProductCase.RandomWeights(type, outputs, inputs, team, seed: outputs);
+                float[] x = ProductCase.RandomRows(1, inputs, seed: 4);
+                ProductCase.AssertBits(
+                    ProductCase.Multiply(KernelPath.Scalar, true, team, weights, x),
+                    ProductCase.Multiply(KernelPaths.Best, true, team, weights, x));
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
     public void The_result_is_the_product_of_decoded_weights_and_quantized_rows(TensorType type)
     {
         const int Rows = 9, Outputs = 37;

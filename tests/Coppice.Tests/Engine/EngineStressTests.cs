@@ -108,6 +108,65 @@ public sealed class EngineStressTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public async Task Disposing_in_the_midst_ends_every_call(int seed)
+    {
+        using TemporaryModel model = RandomModel.WriteTemporary(ModelShapes.Find("tiny-mistral")!, TensorType.Q8_0);
+        var random = new Random(seed);
+        GenerationRequest[] requests = [.. Enumerable.Range(0, 8).Select(i => Mixed(random, i, 400))];
+        Engine engine = Engine.Load(model.Path, new EngineOptions { Threads = 2, ContextLength = 2048, KvTokens = 2048, PrefillChunk = 40, PoisonFreedPages = true });
+        int waitFor = 1 + random.Next(60);
+        using var begun = new SemaphoreSlim(0);
+        int steps = 0;
+        engine.BeforeForward = () =>
+        {
+            if (++steps == waitFor) begun.Release();
+        };
+        Task[] clients = [.. Enumerable.Range(0, 8).Select(client => Task.Run(() => Assert.ThrowsAsync<ObjectDisposedException>(async () =>
+        {
+            var mine = new Random((seed * 1000) + client);
+            PrefixHandle? pin = null;
+            try
+            {
+                while (true)
+                {
+                    GenerationRequest request = requests[mine.Next(requests.Length)];
+                    switch (mine.Next(5))
+                    {
+                        case 0:
+                            pin?.Dispose();
+                            pin = await engine.PinPrefixAsync(NoiseEngine.Tokens(mine.Next(2), 128));
+                            break;
+                        case 1: await engine.EmbedAsync(request.PromptTokens!); break;
+                        case 2: await engine.ScoreAsync(request.PromptTokens!); break;
+                        default: await engine.GenerateAsync(request); break;
+                    }
+                }
+            }
+            finally
+            {
+                pin?.Dispose();
+            }
+        })))];
+        await begun.WaitAsync(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken);
+        Task drained = engine.DrainAsync(TestContext.Current.CancellationToken);
+        engine.Dispose();
+        await Task.WhenAll(clients);
+        await drained;
+        AssertEnded(engine);
+    }
+
+    private static void AssertEnded(Engine engine)
+    {
+        EngineStatistics now = engine.Statistics;
+        Assert.Equal((0, 0, 0), (now.QueuedRequests, now.ActiveRequests, now.LiveBranches));
+        Assert.Equal(0, engine.DropPrefixes());
+        engine.CheckPages();
+    }
+
     /// <summary>Prompts that begin alike for some tiles, and part anywhere.</summary>
     private static GenerationRequest Mixed(Random random, int i, int longest)
     {

@@ -1,6 +1,7 @@
 using Coppice.Kernels;
 using Coppice.Kernels.Attention;
-using Coppice.Sampling;
+using Coppice.Kernels.Formats;
+using Coppice.Model;
 
 namespace Coppice.Tests.Engines;
 
@@ -126,6 +127,17 @@ public sealed class PrefixReuseTests
             Assert.Equal(alone, together.Select(r => r.Traffic));
             Assert.Equal(266 * 19 * engine.Model.KvBytesPerToken(KvType.F16) * (mode == AttentionMode.Repeated ? 3 : 1), alone[0].ContextBytesRead);
         }
+    }
+
+    [Fact]
+    public async Task A_model_of_one_layer_reads_nothing_while_many_prompts_are_only_written()
+    {
+        using TemporaryModel model = RandomModel.WriteTemporary(ModelShapes.Find("tiny")! with { Layers = 1 }, TensorType.Q8_0);
+        using Engine engine = Engine.Load(model.Path, new EngineOptions { Threads = 1, KvTokens = 16_384, PrefillChunk = 8, StepTokens = 1024 });
+        // Eighty prompts, none of which is whole after its first chunk: no row of that step is wanted, so no layer attends.
+        GenerationResult[] together = await NoiseEngine.Together(engine, Enumerable.Range(0, 80).Select(i => NoiseEngine.Request(NoiseEngine.Tokens(i, 20), maxTokens: 2)));
+        Assert.All(together, r => Assert.Equal(20 * engine.Model.KvBytesPerToken(KvType.F16), r.Traffic.ContextBytesRead));
+        engine.CheckPages();
     }
 
     [Fact]
