@@ -42,8 +42,8 @@ internal static class Report
         Learned any = all[0];
         text.AppendLine("## One network for three tasks, or one for each").AppendLine();
         text.AppendLine($"The fast variant on synthetic streets at {any.Width}x{any.Height}: {any.Steps} updates with batches of {any.Batch} from {any.Scenes} streets, measured on {any.HeldOut} others. Mean over the seeds, and the range. mAP at an overlap of 0.5; distance error over found objects that are true.").AppendLine();
-        text.AppendLine("Small images (the first detection level has few cells) and short trainings, so that all of them fit into an hour of one busy core: mAP is low, and what counts is one row against another.").AppendLine();
-        text.AppendLine($"`Coppice.PerceptionBench learn DIR --size {any.Width}x{any.Height} --steps {any.Steps} --batch {any.Batch} --scenes {any.Scenes} --held {any.HeldOut} --seeds {all.Max(l => l.Seed)}`, then `report DIR docs/perception.md`.").AppendLine();
+        text.AppendLine($"Small images and short trainings, so that all of them fit into two hours of one core{(any.LeastHeight > 0 ? $"; boxes have at least {any.LeastHeight}% of the picture's height, objects farther away are drawn without one" : "")}. What counts is one row against another.").AppendLine();
+        text.AppendLine($"`Coppice.PerceptionBench learn DIR --size {any.Width}x{any.Height}{(any.LeastHeight > 0 ? $" --least-height {any.LeastHeight}" : "")} --steps {any.Steps} --batch {any.Batch} --scenes {any.Scenes} --held {any.HeldOut} --seeds {all.Max(l => l.Seed)}`, then `report DIR docs/perception.md`.").AppendLine();
         text.AppendLine("| network | seeds | mAP % | distance error % | mIoU % | training, minutes |");
         text.AppendLine("|---|---|---|---|---|---|");
         foreach ((string name, _) in LearnedTasks.All)
@@ -71,7 +71,7 @@ internal static class Report
         foreach (Learned run in all)
         {
             text.AppendLine("## Eight streets by heart").AppendLine();
-            text.AppendLine($"After {run.Steps} updates with all {run.Scenes} streets at {run.Width}x{run.Height}: mAP {run.Running.MeanAveragePrecision:0.0}%, distance error {run.Running.DistanceError:0.00}%, mIoU {run.Running.MeanIou:0.0}% on these streets.").AppendLine();
+            text.AppendLine($"`Coppice.PerceptionBench overfit DIR --size {run.Width}x{run.Height} --steps {run.Steps}`, {run.Minutes:0} minutes on a busy core. After {run.Steps} updates with all {run.Scenes} streets: mAP {run.Running.MeanAveragePrecision:0.0}%, distance error {run.Running.DistanceError:0.00}%, mIoU {run.Running.MeanIou:0.0}% on these streets.").AppendLine();
         }
     }
 
