@@ -10,10 +10,19 @@ while (Console.ReadLine() is { Length: > 0 } line)
 {
     conversation.Add(new(ChatRole.User, line));
     var updates = new List<ChatResponseUpdate>();
-    await foreach (ChatResponseUpdate update in client.GetStreamingResponseAsync(conversation, new() { MaxOutputTokens = 64 }))
+    try
     {
-        Console.Write(update.Text);
-        updates.Add(update);
+        await foreach (ChatResponseUpdate update in client.GetStreamingResponseAsync(conversation, new() { MaxOutputTokens = 64 }))
+        {
+            Console.Write(update.Text);
+            updates.Add(update);
+        }
+    }
+    catch (RequestRejectedException e)
+    {
+        // Such as a conversation that has outgrown the model's context.
+        Console.Error.WriteLine(e.Message);
+        break;
     }
 
     Console.WriteLine();
