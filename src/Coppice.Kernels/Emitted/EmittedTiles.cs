@@ -84,8 +84,8 @@ internal sealed unsafe class EmittedTiles : IDisposable
         }
 
         starts[Unpacker] = Append(code, UnpackEmitter.Emit(packed, galois, prefetch));
-        // Where codes are bytes, a pair shares what is read of the row as well.
-        starts[OneRow] = PairEmitter.Takes(packed) ? starts[PackedPairs] : Append(code, TileEmitter.EmitTwoPanels(packed, galois, prefetch));
+        // Where codes are bytes, a pair shares what is read of the row as well, and asks for nothing ahead.
+        starts[OneRow] = PairEmitter.Takes(packed) ? starts[PackedPairs] : Append(code, TileEmitter.EmitTwoPanels(packed, galois, PanelPrefetch.FarPanels));
         ExecutableMemory? memory = ExecutableMemory.TryLoad(code.GetBuffer().AsSpan(0, (int)code.Length));
         return memory is null ? null : new EmittedTiles(packed, memory, starts);
     }

@@ -11,6 +11,13 @@ namespace Coppice.Kernels.Products;
 /// </summary>
 internal static unsafe class PanelPrefetch
 {
+    /// <summary>
+    /// How many bytes ahead to ask where two panels that lie far apart are walked side by side. A step of the Llama-3.2-1B shape on a Zen 5 that
+    /// reads 79 GB/s takes 10.1 to 10.2 ms so in Q4_0, 10.8 to 11.0 without; in Q4_K 11.0, and 12.0 with 6 KiB. Where it reads 48 GB/s the memory alone bounds.
+    /// Plain bytes are better not asked for: Q8_0 takes 18.2 instead of 17.5 ms.
+    /// </summary>
+    public const int FarPanels = 4096;
+
     private const int Bytes = 6144;
     private const int FirstRegisterOfAmd = 0x68747541; // "Auth" of "AuthenticAMD"
     private static readonly bool IsAmd = X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == FirstRegisterOfAmd;
