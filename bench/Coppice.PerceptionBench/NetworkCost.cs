@@ -81,7 +81,7 @@ internal static class NetworkCost
         return process.ExitCode == 0 ? JsonSerializer.Deserialize<Frames>(output) : null;
     }
 
-    /// <summary>First weights with backgrounds likely, as trained networks answer, and ranges for int8, whose names are the same at all sizes.</summary>
+    /// <summary>First weights with backgrounds likely, as trained networks answer, scores of pixels alike in a cell, and ranges for int8, whose names are the same at all sizes.</summary>
     private static void Store(string path, PerceptionConfig config, int threads)
     {
         IReadOnlyList<Value> parameters = PerceptionWeights.Parameters(config);
@@ -91,6 +91,13 @@ internal static class NetworkCost
             var elements = new float[bias.Shape[0]];
             for (int i = 0; i < elements.Length; i += config.ObjectClasses.Count + 1) elements[i] = 100;
             weights[bias.Name] = TensorData.Of<float>(bias.Shape, elements);
+        }
+
+        if (weights.TryGetValue(FastNetwork.Score + ".weight", out TensorData? scores) && config.LabelStride < FastNetwork.CellSide)
+        {
+            // Quarters of a cell that know nothing of each other would make every pixel a border, which costs more than a picture does.
+            float[] cell = scores.As<float>()[..(int)(scores.Shape.Count / 4)].ToArray();
+            weights[FastNetwork.Score + ".weight"] = TensorData.Of<float>(scores.Shape, [.. cell, .. cell, .. cell, .. cell]);
         }
 
         PerceptionConfig small = config with { Width = config.Width / CalibrationScale, Height = config.Height / CalibrationScale };
