@@ -87,8 +87,8 @@ internal static class NetworkCost
     }
 
     /// <summary>
-    /// First weights with one class likely in all boxes and pixels: answers of random ones would take longer than any street's, as boxes by
-    /// the thousand and borders of classes everywhere. And ranges for int8, whose names are the same at all sizes.
+    /// First weights with one class likely in all boxes and pixels, and scores of pixels alike in a cell: answers of random ones would take longer
+    /// than any street's, as boxes by the thousand and borders of classes everywhere. And ranges for int8, whose names are the same at all sizes.
     /// </summary>
     private static void Store(string path, PerceptionConfig config, int threads)
     {
@@ -99,8 +99,15 @@ internal static class NetworkCost
             bool boxes = bias.Name.EndsWith("classes.bias", StringComparison.Ordinal);
             if (!boxes && !bias.Name.EndsWith("score.bias", StringComparison.Ordinal) && !bias.Name.EndsWith("score_bn.bias", StringComparison.Ordinal)) continue;
             var elements = new float[bias.Shape[0]];
-            for (int i = 0; i < elements.Length; i += boxes ? config.ObjectClasses.Count + 1 : elements.Length) elements[i] = 100;
+            for (int i = 0; i < elements.Length; i += boxes ? config.ObjectClasses.Count + 1 : config.LabelClasses.Count) elements[i] = 100;
             weights[bias.Name] = TensorData.Of<float>(bias.Shape, elements);
+        }
+
+        if (weights.TryGetValue(FastNetwork.Score + ".weight", out TensorData? scores) && config.LabelStride < FastNetwork.CellSide)
+        {
+            // Quarters of a cell that know nothing of each other would make every pixel a border, which costs more than a picture does.
+            float[] cell = scores.As<float>()[..(int)(scores.Shape.Count / 4)].ToArray();
+            weights[FastNetwork.Score + ".weight"] = TensorData.Of<float>(scores.Shape, [.. cell, .. cell, .. cell, .. cell]);
         }
 
         PerceptionConfig small = config with { Width = config.Width / CalibrationScale, Height = config.Height / CalibrationScale };
