@@ -3,6 +3,8 @@
 //       trains the fast variant for all tasks, for boxes with distances and for pixels, each with every seed; what is in DIR is not done again
 //   Coppice.PerceptionBench measure DIR [--threads N]
 //       measures the weights of DIR once more
+//   Coppice.PerceptionBench common DIR [--threads N]
+//       the error of distances over the objects that networks for all tasks and for boxes both find, with the weights of DIR
 //   Coppice.PerceptionBench overfit DIR [--steps N] [--size WxH] [--threads N]
 //       learns eight streets by heart
 //   Coppice.PerceptionBench ceiling - [--steps N] [--size WxH] [--threads N]
@@ -10,14 +12,15 @@
 //   Coppice.PerceptionBench cost DIR [--size WxH] [--frames N] [--threads N] [--variants fast,resnet18,resnet50] [--precisions fp32,int8]
 //       time and memory of each variant for each set of tasks, each in a process of its own, against what the processor reaches in registers
 //   Coppice.PerceptionBench report DIR FILE
-//       writes what is in DIR into a page of Markdown, between its two marks
+//       writes what is in DIR into a page of Markdown, between the marks of each kind of result
+// Run one with: dotnet run -c Release --project bench/Coppice.PerceptionBench -- learn DIR
 using System.Globalization;
 using Coppice.PerceptionBench;
 
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args.Length < 2)
 {
-    Console.Error.WriteLine("learn DIR | measure DIR | overfit DIR | ceiling - | cost DIR | report DIR FILE; the head of Program.cs has the options");
+    Console.Error.WriteLine("learn DIR | measure DIR | common DIR | overfit DIR | ceiling - | cost DIR | report DIR FILE; the head of Program.cs has the options");
     return 2;
 }
 
@@ -35,6 +38,8 @@ switch (args[0])
         return LearnedTasks.Run(args[1], options, stop.Token);
     case "measure":
         return LearnedTasks.Measure(args[1], options);
+    case "common":
+        return CommonObjects.Run(args[1], options);
     case "overfit":
         return LearnedTasks.Overfit(args[1], options, stop.Token);
     case "ceiling":
@@ -46,6 +51,6 @@ switch (args[0])
     case "report" when args.Length > 2:
         return Report.Write(args[1], args[2]);
     default:
-        Console.Error.WriteLine($"'{args[0]}' is not one of learn, measure, overfit, ceiling, cost, report");
+        Console.Error.WriteLine($"'{args[0]}' is not one of learn, measure, common, overfit, ceiling, cost, report");
         return 2;
 }
