@@ -24,13 +24,15 @@ internal static class LearnedTasks
         int scenes = options.Number("scenes", 800), held = options.Number("held", 200);
         int least = options.Number("least-height", 0);
         SyntheticStreets training = Streets("train", scenes, width, height, least), heldOut = Streets("val", held, width, height, least);
+        string[] asked = options.Text("networks", string.Join(',', All.Select(a => a.Name))).Split(',');
+        int weight = options.Number("segmentation-weight", 2);
         for (int seed = 1; seed <= options.Number("seeds", 2); seed++)
         {
-            foreach ((string name, PerceptionTasks tasks) in All)
+            foreach ((string name, PerceptionTasks tasks) in All.Where(a => asked.Contains(a.Name)))
             {
                 string path = Path.Combine(folder, $"{name}-{seed}.safetensors"), result = Path.ChangeExtension(path, ".learned.json");
                 if (File.Exists(result)) continue;
-                PerceptionRecipe recipe = Recipe(name, seed, width, height, options.Number("steps", 1200), options.Number("batch", 8));
+                PerceptionRecipe recipe = Recipe(name, seed, width, height, options.Number("steps", 1200), options.Number("batch", 8), weight);
                 PerceptionConfig config = Config(PerceptionVariant.Fast, tasks, width, height, training.ObjectClasses, training.LabelClasses);
                 Console.Error.WriteLine($"{name}, seed {seed}");
                 double before = Minutes(path);
@@ -38,7 +40,7 @@ internal static class LearnedTasks
                 if (!Learn(learning, recipe, stop)) return 1;
                 Measured ofImage = Percent(Score(path, heldOut, NormalizationMode.Batch, options.Threads));
                 Results.Write(result, new Learned(
-                    name, seed, width, height, least, recipe.Stages[0].Steps, recipe.Stages[0].Batch, scenes, held, Minutes(path) - before, Percent(learning.Score!), ofImage));
+                    name, seed, width, height, least, weight, recipe.Stages[0].Steps, recipe.Stages[0].Batch, scenes, held, Minutes(path) - before, Percent(learning.Score!), ofImage));
             }
         }
 
@@ -68,14 +70,14 @@ internal static class LearnedTasks
     {
         (int width, int height) = options.Size(256, 128);
         SyntheticStreets scenes = Streets("train", 8, width, height, options.Number("least-height", 0));
-        PerceptionRecipe recipe = Recipe("overfit", 1, width, height, options.Number("steps", 800), 8);
+        PerceptionRecipe recipe = Recipe("overfit", 1, width, height, options.Number("steps", 800), 8, 2);
         recipe.MirrorOnly = false;
         PerceptionConfig config = Config(PerceptionVariant.Fast, PerceptionTasks.All, width, height, scenes.ObjectClasses, scenes.LabelClasses);
         string path = Path.Combine(folder, $"overfit-{width}x{height}.safetensors");
         using var learning = new MultiTaskTraining(recipe, config, scenes, scenes, path, options.Threads);
         if (!Learn(learning, recipe, stop)) return 1;
         Results.Write(Path.ChangeExtension(path, ".learned8.json"), new Learned(
-            "overfit", 1, width, height, options.Number("least-height", 0), recipe.Stages[0].Steps, 8, 8, 8, Minutes(path), Percent(learning.Score!), Percent(Score(path, scenes, NormalizationMode.Batch, options.Threads))));
+            "overfit", 1, width, height, options.Number("least-height", 0), 2, recipe.Stages[0].Steps, 8, 8, 8, Minutes(path), Percent(learning.Score!), Percent(Score(path, scenes, NormalizationMode.Batch, options.Threads))));
         Console.WriteLine(learning.Score);
         return 0;
     }
@@ -96,7 +98,7 @@ internal static class LearnedTasks
         LabelClasses = tasks.HasFlag(PerceptionTasks.Segmentation) ? labels : [],
     };
 
-    private static PerceptionRecipe Recipe(string name, int seed, int width, int height, int steps, int batch) => new()
+    private static PerceptionRecipe Recipe(string name, int seed, int width, int height, int steps, int batch, int segmentationWeight) => new()
     {
         Name = name,
         Seed = seed,
@@ -112,7 +114,7 @@ internal static class LearnedTasks
         // The clean normalizations, as assets/streets.json has them: streets have unlabelled pixels in different numbers.
         Loss = new LossOptions
         {
-            SegmentationWeight = 2,
+            SegmentationWeight = segmentationWeight,
             LeastNegatives = 16,
             BoxNormalization = BoxNormalization.ObjectAnchors,
             PixelNormalization = PixelNormalization.ValidPixels,

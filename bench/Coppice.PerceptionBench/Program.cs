@@ -1,5 +1,5 @@
 // What the networks that see streets learn and cost, on synthetic streets.
-//   Coppice.PerceptionBench learn DIR [--steps N] [--seeds N] [--scenes N] [--held N] [--batch N] [--size WxH] [--least-height PERCENT] [--threads N]
+//   Coppice.PerceptionBench learn DIR [--steps N] [--seeds N] [--scenes N] [--held N] [--batch N] [--size WxH] [--least-height PERCENT] [--segmentation-weight N] [--networks joint,detection+distance,segmentation] [--threads N]
 //       trains the fast variant for all tasks, for boxes with distances and for pixels, each with every seed; what is in DIR is not done again
 //   Coppice.PerceptionBench measure DIR [--threads N]
 //       measures the weights of DIR once more

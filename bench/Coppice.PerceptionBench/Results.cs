@@ -2,13 +2,14 @@ using System.Text.Json;
 
 namespace Coppice.PerceptionBench;
 
-/// <summary>What a training reached on held-out streets; null where a task was not asked for.</summary>
+/// <summary>What a training reached on held-out streets; null where a task was not asked for. The weight is that of the pixels' loss beside the others' 1; 0 in results that do not say means 2.</summary>
 internal sealed record Learned(
     string Tasks,
     int Seed,
     int Width,
     int Height,
     int LeastHeight,
+    int SegmentationWeight,
     int Steps,
     int Batch,
     int Scenes,
