@@ -18,6 +18,9 @@ internal static class LearnedTasks
         ("segmentation", PerceptionTasks.Segmentation),
     ];
 
+    /// <summary>Weight of the pixels' loss beside the boxes' 1 and the distances' 1 where none is asked for.</summary>
+    public const int DefaultSegmentationWeight = 2;
+
     public static int Run(string folder, Options options, CancellationToken stop)
     {
         (int width, int height) = options.Size(256, 128);
@@ -25,7 +28,7 @@ internal static class LearnedTasks
         int least = options.Number("least-height", 0);
         SyntheticStreets training = Streets("train", scenes, width, height, least), heldOut = Streets("val", held, width, height, least);
         string[] asked = options.Text("networks", string.Join(',', All.Select(a => a.Name))).Split(',');
-        int weight = options.Number("segmentation-weight", 2);
+        int weight = options.Number("segmentation-weight", DefaultSegmentationWeight);
         for (int seed = 1; seed <= options.Number("seeds", 2); seed++)
         {
             foreach ((string name, PerceptionTasks tasks) in All.Where(a => asked.Contains(a.Name)))

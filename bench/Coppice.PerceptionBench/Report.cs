@@ -1,4 +1,5 @@
 using System.Text;
+using Coppice.Perception.Networks;
 
 namespace Coppice.PerceptionBench;
 
@@ -41,37 +42,43 @@ internal static class Report
         if (all.Count == 0) return;
         Learned any = all.FirstOrDefault(l => l.Tasks == LearnedTasks.All[0].Name) ?? all[0];
         text.AppendLine("## One network for three tasks, or one for each").AppendLine();
-        text.AppendLine($"The fast variant on synthetic streets at {any.Width}x{any.Height}: {any.Steps} updates with batches of {any.Batch} from {any.Scenes} streets, measured on {any.HeldOut} others. Loss of pixels {(any.SegmentationWeight > 0 ? any.SegmentationWeight : 2)} times in the joint sum. Mean over the seeds, and the range. mAP at an overlap of 0.5; distance error over found objects that are true.").AppendLine();
+        text.AppendLine($"The fast variant on synthetic streets at {any.Width}x{any.Height}: {any.Steps} updates with batches of {any.Batch} from {any.Scenes} streets, measured on {any.HeldOut} others. Mean over the seeds, and the range. mAP at an overlap of 0.5; distance error over the objects that each network finds, which are not the same ones.").AppendLine();
         text.AppendLine($"Small images and short trainings, so that all of them fit into two hours of one core{(any.LeastHeight > 0 ? $"; boxes have at least {any.LeastHeight}% of the picture's height, objects farther away are drawn without one" : "")}. What counts is one row against another.").AppendLine();
-        text.AppendLine($"`Coppice.PerceptionBench learn DIR --size {any.Width}x{any.Height}{(any.LeastHeight > 0 ? $" --least-height {any.LeastHeight}" : "")} --steps {any.Steps} --batch {any.Batch} --scenes {any.Scenes} --held {any.HeldOut} --seeds {all.Max(l => l.Seed)}`, then `report DIR docs/perception.md`.").AppendLine();
+        text.AppendLine($"`dotnet run -c Release --project bench/Coppice.PerceptionBench -- learn DIR --size {any.Width}x{any.Height}{(any.LeastHeight > 0 ? $" --least-height {any.LeastHeight}" : "")} --steps {any.Steps} --batch {any.Batch} --scenes {any.Scenes} --held {any.HeldOut} --seeds {all.Max(l => l.Seed)}`, then `report DIR docs/perception.md`.").AppendLine();
         text.AppendLine("| network | seeds | mAP % | distance error % | mIoU % |");
         text.AppendLine("|---|---|---|---|---|");
-        foreach ((string name, _) in LearnedTasks.All)
+        foreach ((string name, Learned[] runs) in Rows(all))
         {
-            Learned[] runs = [.. all.Where(l => l.Tasks == name)];
-            if (runs.Length == 0) continue;
             text.AppendLine($"| {name} | {runs.Length} | {Spread(runs.Select(r => r.Running.MeanAveragePrecision))} | {Spread(runs.Select(r => r.Running.DistanceError))} | {Spread(runs.Select(r => r.Running.MeanIou))} |");
         }
 
         text.AppendLine().AppendLine("The same weights with the statistics of the image itself in each normalization, as the authors' script runs the network:").AppendLine();
         text.AppendLine("| network | mAP % | distance error % | mIoU % |");
         text.AppendLine("|---|---|---|---|");
-        foreach ((string name, _) in LearnedTasks.All)
+        foreach ((string name, Learned[] runs) in Rows(all))
         {
-            Learned[] runs = [.. all.Where(l => l.Tasks == name)];
-            if (runs.Length == 0) continue;
             text.AppendLine($"| {name} | {Spread(runs.Select(r => r.OfImage.MeanAveragePrecision))} | {Spread(runs.Select(r => r.OfImage.DistanceError))} | {Spread(runs.Select(r => r.OfImage.MeanIou))} |");
         }
 
         text.AppendLine();
     }
 
+    /// <summary>The runs of each network in the order of <see cref="LearnedTasks.All"/>, joint ones by the weight of the pixels' loss.</summary>
+    private static IEnumerable<(string Name, Learned[] Runs)> Rows(IReadOnlyList<Learned> all) =>
+        from tasks in LearnedTasks.All
+        from run in all
+        where run.Tasks == tasks.Name
+        let weight = run.SegmentationWeight > 0 ? run.SegmentationWeight : LearnedTasks.DefaultSegmentationWeight
+        group run by tasks.Tasks == PerceptionTasks.All ? $"{tasks.Name}, pixels' loss x{weight}" : tasks.Name into row
+        orderby row.Key.StartsWith(LearnedTasks.All[0].Name, StringComparison.Ordinal) ? 0 : 1, row.Key
+        select (row.Key, row.ToArray());
+
     private static void Overfit(StringBuilder text, IReadOnlyList<Learned> all)
     {
         foreach (Learned run in all)
         {
             text.AppendLine("## Eight streets by heart").AppendLine();
-            text.AppendLine($"`Coppice.PerceptionBench overfit DIR --size {run.Width}x{run.Height} --steps {run.Steps}`. After {run.Steps} updates with all {run.Scenes} streets: mAP {run.Running.MeanAveragePrecision:0.0}%, distance error {run.Running.DistanceError:0.00}%, mIoU {run.Running.MeanIou:0.0}% on these streets.").AppendLine();
+            text.AppendLine($"`dotnet run -c Release --project bench/Coppice.PerceptionBench -- overfit DIR --size {run.Width}x{run.Height} --steps {run.Steps}`. After {run.Steps} updates with all {run.Scenes} streets: mAP {run.Running.MeanAveragePrecision:0.0}%, distance error {run.Running.DistanceError:0.00}%, mIoU {run.Running.MeanIou:0.0}% on these streets.").AppendLine();
         }
     }
 
@@ -83,7 +90,7 @@ internal static class Report
             text.AppendLine($"ONNX Runtime, {size.Key.Item3} thread{(size.Key.Item3 == 1 ? "" : "s")}, from decoded image to boxes, metres and labels of all pixels; first weights with one class likely everywhere, so without borders of classes, which take longer. Time is the mean of five frames in a row, the best five of some runs, as other work on the machine can only add to it; peak the greatest resident memory of a process that loads the network from its file and does nothing else, of all runs. An operation is a multiplication or an addition of a convolution. *Sum* adds the two networks that answer the same as the joint one; below it, the joint one's share.").AppendLine();
             foreach (IGrouping<string, Cost> precision in size.GroupBy(c => c.Precision))
                 text.AppendLine($"What {(precision.Key == "int8" ? "byte dot products" : "fused multiply-adds")} in registers reach, measured between these runs: {precision.Max(c => c.LimitGiga):0} billion operations a second, {precision.Key}.").AppendLine();
-            text.AppendLine("`Coppice.PerceptionBench cost DIR`, then `report DIR docs/perception.md`.").AppendLine();
+            text.AppendLine("`dotnet run -c Release --project bench/Coppice.PerceptionBench -- cost DIR`, then `report DIR docs/perception.md`.").AppendLine();
             text.AppendLine("| variant | network | precision | weights, M | operations, G | frames/s | ms | peak MiB | G operations/s | % of the machine |");
             text.AppendLine("|---|---|---|---|---|---|---|---|---|---|");
             foreach (IGrouping<(string, string), Cost> variant in size.GroupBy(c => (c.Variant, c.Precision)))
