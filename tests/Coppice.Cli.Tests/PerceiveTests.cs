@@ -44,6 +44,24 @@ public sealed class PerceiveTests
     }
 
     [Fact]
+    public async Task Overlays_replace_no_picture_and_not_one_another()
+    {
+        using var folder = new TemporaryFolder();
+        string weights = Weights(folder), picture = Picture(folder, "a.png", 40, 30), overlays = folder["out"], other = folder["other"];
+        byte[] before = File.ReadAllBytes(picture);
+        CommandRun over = await CommandRun.Of("perceive", picture, "--weights", weights, "--out", Path.GetDirectoryName(picture)!, "--threads", "1");
+        Assert.NotEqual(0, over.Code);
+        Assert.Contains("--out", over.Error, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(picture));
+        Directory.CreateDirectory(other);
+        File.Copy(picture, Path.Combine(other, "a.png"));
+        CommandRun twice = await CommandRun.Of("perceive", picture, other, "--weights", weights, "--out", overlays, "--threads", "1");
+        Assert.NotEqual(0, twice.Code);
+        Assert.Contains("two for 'a.png'", twice.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(overlays));
+    }
+
+    [Fact]
     public async Task A_bad_picture_is_one_line_and_the_rest_is_perceived()
     {
         using var folder = new TemporaryFolder();

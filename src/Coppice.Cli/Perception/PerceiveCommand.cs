@@ -50,7 +50,12 @@ internal static class PerceiveCommand
 
         IReadOnlyList<string> files = arguments.Images(parsed);
         string? folder = parsed.GetValue(arguments.Out);
-        if (folder is not null) Directory.CreateDirectory(folder);
+        if (folder is not null)
+        {
+            CheckOverlays(files, folder);
+            Directory.CreateDirectory(folder);
+        }
+
         using Perceiver perceiver = Perceiver.Load(weights, options);
         return PerceiveAll(perceiver, files, folder, parsed.GetValue(arguments.Json), parsed.InvocationConfiguration, cancel);
     }
@@ -98,12 +103,27 @@ internal static class PerceiveCommand
         }
     }
 
+    private static string OverlayOf(string file, string folder) => Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".png");
+
+    /// <summary>Refuses overlays that would replace a picture or one another.</summary>
+    private static void CheckOverlays(IReadOnlyList<string> files, string folder)
+    {
+        HashSet<string> pictures = [.. files.Select(Path.GetFullPath)];
+        var written = new HashSet<string>();
+        foreach (string picture in pictures)
+        {
+            string overlay = Path.GetFullPath(OverlayOf(picture, folder));
+            if (pictures.Contains(overlay)) throw new RequestRejectedException("--out", "a folder without the pictures", $"'{folder}' with '{Path.GetFileName(overlay)}'");
+            if (!written.Add(overlay)) throw new RequestRejectedException("--out", "one picture for each overlay", $"two for '{Path.GetFileName(overlay)}'");
+        }
+    }
+
     private static void PerceiveOne(Perceiver perceiver, string file, string? folder, bool json, TextWriter output)
     {
         RgbImage image = ImageFile.Read(file);
         Perceiver.CheckSize(image, $"'{file}'");
         PerceivedScene scene = perceiver.Perceive(image);
-        if (folder is not null) ImageFile.WritePng(Overlay.Draw(image, scene, perceiver.Config), Path.Combine(folder, Path.GetFileNameWithoutExtension(file) + ".png"), quick: true);
+        if (folder is not null) ImageFile.WritePng(Overlay.Draw(image, scene, perceiver.Config), OverlayOf(file, folder), quick: true);
         PerceiveReport report = PerceiveReport.Of(file, scene, perceiver.Config);
         if (json)
         {

@@ -71,6 +71,8 @@ public sealed class BoxDecoder
             int anchor = (int)(uint)candidate;
             float score = BitConverter.UInt32BitsToSingle(uint.MaxValue - (uint)(candidate >> 32));
             DetectedObject found = BoxCoding.Decode(_anchors, anchor, boxes.Slice(anchor * BoxCoding.Values, BoxCoding.Values), _best[anchor] - 1, score);
+            // Damaged weights make boxes that are nowhere, and no document can hold them.
+            if (!float.IsFinite(found.X1 + found.Y1 + found.X2 + found.Y2 + found.DistanceMeters)) continue;
             if (!IsSuppressed(found, objects)) objects.Add(found);
         }
     }

@@ -28,17 +28,19 @@ internal sealed class ImageFitting(int width, int height)
 
         int row = 3 * width;
         if (_fitted.Length == 0) _fitted = new byte[row * height];
-        if (_narrow.Length < row * image.Height) _narrow = new float[row * image.Height];
-        for (int y = 0; y < image.Height; y++) Narrow(image.Pixels.AsSpan(y * image.Width * 3, image.Width * 3), _narrow.AsSpan(y * row, row));
+        // Only the rows that one result reads: all of a thin, high picture's would be many times the picture.
+        if (_narrow.Length < row * _rows.Count) _narrow = new float[row * _rows.Count];
         var sums = new float[row];
-        for (int y = 0; y < height; y++)
+        for (int y = 0, known = 0; y < height; y++)
         {
+            for (; known < _rows.First[y] + _rows.Count; known++)
+                Narrow(image.Pixels.AsSpan(known * image.Width * 3, image.Width * 3), _narrow.AsSpan(known % _rows.Count * row, row));
             Array.Clear(sums);
             for (int t = 0; t < _rows.Count; t++)
             {
                 float weight = _rows.Weights[(y * _rows.Count) + t];
                 if (weight == 0) continue;
-                ReadOnlySpan<float> from = _narrow.AsSpan((_rows.First[y] + t) * row, row);
+                ReadOnlySpan<float> from = _narrow.AsSpan((_rows.First[y] + t) % _rows.Count * row, row);
                 for (int i = 0; i < sums.Length; i++) sums[i] += weight * from[i];
             }
 

@@ -7,7 +7,7 @@ namespace Coppice.Perception.Networks;
 /// <summary>What a network is built from; kept as metadata beside its weights, so that a file of weights is enough to run it.</summary>
 public sealed record PerceptionConfig
 {
-    private const int SmallestSide = 32, LargestSide = 8192, WideStride = 4, FineStride = 2;
+    private const int SmallestSide = 32, LargestSide = 8192, WideStride = 4, FineStride = 2, MostObjectClasses = 254;
     private const float EarlierOffset = 0.5f;
 
     /// <summary>Which network.</summary>
@@ -62,6 +62,7 @@ public sealed record PerceptionConfig
         if (Tasks == PerceptionTasks.None || (Tasks | PerceptionTasks.All) != PerceptionTasks.All || (Tasks.HasFlag(PerceptionTasks.Distance) && !Detects))
             throw new GraphException($"tasks {Tasks}; expected Detection, Detection and Distance, Segmentation, or them together");
         if (Detects && ObjectClasses.Count == 0) throw new GraphException("detection without object classes; expected one or more");
+        if (Detects && ObjectClasses.Count > MostObjectClasses) throw new GraphException($"detection with {ObjectClasses.Count} object classes; expected 1 to {MostObjectClasses}");
         if (Segments && LabelClasses.Count is (< 2 or > 255))
             throw new GraphException($"segmentation with {LabelClasses.Count} label classes; expected 2 to 255");
     }
@@ -112,7 +113,7 @@ public sealed record PerceptionConfig
             try
             {
                 string[]? names = JsonSerializer.Deserialize<string[]>(Text(key));
-                return names is null || Array.Exists(names, n => string.IsNullOrEmpty(n)) ? throw Wrong(key, "a JSON list of names") : names;
+                return names is null || Array.Exists(names, n => string.IsNullOrEmpty(n) || n.Any(char.IsControl)) ? throw Wrong(key, "a JSON list of names") : names;
             }
             catch (JsonException)
             {

@@ -39,6 +39,33 @@ public sealed class BoxDecoderTests
         }
     }
 
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void Numbers_of_damaged_weights_make_no_object_that_is_nowhere(float damaged)
+    {
+        var anchors = new Anchors(64, 32);
+        var decoder = new BoxDecoder(anchors, Classes, new DecodingOptions { ScoreThreshold = 0 });
+        var found = new List<DetectedObject>();
+        for (int at = 0; at < 5; at++)
+        {
+            var boxes = new float[anchors.Count * 5];
+            for (int i = at; i < boxes.Length; i += 5) boxes[i] = damaged;
+            decoder.Decode(new float[anchors.Count * (Classes + 1)], boxes, found);
+            Assert.All(found, o => Assert.True(float.IsFinite(o.X1) && float.IsFinite(o.Y1) && float.IsFinite(o.X2) && float.IsFinite(o.Y2) && float.IsFinite(o.DistanceMeters)));
+            Assert.True(!float.IsNaN(damaged) || found.Count == 0);
+        }
+
+        for (int at = 0; at <= Classes; at++)
+        {
+            var logits = new float[anchors.Count * (Classes + 1)];
+            for (int i = at; i < logits.Length; i += Classes + 1) logits[i] = damaged;
+            decoder.Decode(logits, new float[anchors.Count * 5], found);
+            Assert.All(found, o => Assert.InRange(o.Score, 0, 1));
+        }
+    }
+
     [Fact]
     public void What_was_coded_is_decoded()
     {

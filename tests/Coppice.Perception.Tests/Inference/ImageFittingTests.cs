@@ -50,6 +50,18 @@ public sealed class ImageFittingTests
         }
     }
 
+    [Fact]
+    public void A_thin_high_picture_does_not_take_a_wide_one_s_memory()
+    {
+        var fitting = new ImageFitting(512, 256);
+        var image = new RgbImage(1, 60_000);
+        Array.Fill(image.Pixels, (byte)9, 90_000, 90_000);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        byte[] fitted = fitting.Fit(image).ToArray();
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 16 << 20);
+        Assert.Equal((0, 9), (fitted[126 * 512 * 3], fitted[129 * 512 * 3]));
+    }
+
     private static RgbImage Noise(int width, int height)
     {
         var image = new RgbImage(width, height);

@@ -46,7 +46,7 @@ public sealed class PerceptionWeightsTests
         Refused(new(good) { ["backbone.bn0.scale"] = two }, s_config.ToMetadata(), "tensor 'backbone.bn0.scale' is Float32 [2]; expected Float32 [64]");
         Refused(new(good.Where(w => w.Key != "backbone.bn0.mean")), s_config.ToMetadata(), "no tensor 'backbone.bn0.mean'");
         Refused(new(good), new Dictionary<string, string>(), "'perception.variant' is missing");
-        foreach ((string key, string value) in ((string, string)[])[("variant", "x"), ("width", "wide"), ("tasks", "all"), ("label_stride", "two"), ("label_offset", "far"), ("object_classes", "[1]"), ("label_classes", "{")])
+        foreach ((string key, string value) in ((string, string)[])[("variant", "x"), ("width", "wide"), ("tasks", "all"), ("label_stride", "two"), ("label_offset", "far"), ("object_classes", "[1]"), ("object_classes", """["a\u001b[2J"]"""), ("label_classes", "{")])
             Refused(new(good), new Dictionary<string, string>(s_config.ToMetadata()) { ["perception." + key] = value }, $"'perception.{key}' is '{value}'; expected");
 
         void Refused(Dictionary<string, TensorData> weights, IReadOnlyDictionary<string, string> metadata, string expected)
@@ -56,6 +56,14 @@ public sealed class PerceptionWeightsTests
             Assert.StartsWith(path, message, StringComparison.Ordinal);
             Assert.Contains(expected, message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void More_classes_than_a_byte_counts_are_refused()
+    {
+        string[] names = [.. Enumerable.Range(0, 255).Select(i => $"class {i}")];
+        (s_config with { ObjectClasses = names[1..] }).Check();
+        Assert.Contains("255 object classes; expected 1 to 254", Assert.Throws<GraphException>((s_config with { ObjectClasses = names }).Check).Message, StringComparison.Ordinal);
     }
 
     [Fact]
