@@ -51,6 +51,8 @@ internal static class TrainPerceptionCommand
                     Width = recipe.Width,
                     Height = recipe.Height,
                     LabelStride = parsed.GetValue(variant) == PerceptionVariant.Fast ? 2 : 4,
+                    // The ResNets learn one pixel of each cell, the lower right one of its middle four.
+                    LabelOffset = parsed.GetValue(variant) == PerceptionVariant.Fast ? 0 : 0.5f,
                     ObjectClasses = asked.HasFlag(PerceptionTasks.Detection) ? training.ObjectClasses : [],
                     LabelClasses = asked.HasFlag(PerceptionTasks.Segmentation) ? training.LabelClasses : [],
                     Tasks = asked,
