@@ -154,6 +154,47 @@ public sealed class MatrixProductTests
 
     [Theory]
     [MemberData(nameof(Types))]
+    public void One_row_times_fewer_panels_than_threads_has_the_scalar_bits_and_writes_nothing_else(TensorType type)
+    {
+        int inputs = InputCounts(type)[0];
+        using var one = new WorkerTeam(1);
+        foreach (int threads in new[] { 1, 2, 3, 4, 7, 64 })
+        {
+            using var team = new WorkerTeam(threads);
+            for (int panels = 1; panels <= 18; panels++)
+            {
+                int outputs = (16 * panels) - (panels % 3 * 7);
+                using var weights = ProductCase.RandomWeights(type, outputs, inputs, one, seed: outputs);
+                float[] x = ProductCase.RandomRows(1, inputs, seed: 4);
+                float[] expected = ProductCase.Multiply(KernelPath.Scalar, true, one, weights, x);
+                for (int again = 0; again < 3; again++)
+                    ProductCase.AssertBits(expected, ProductCase.Multiply(KernelPaths.Best, true, team, weights, x));
+            }
+        }
+    }
+
+    [Fact]
+    public void Many_callers_of_one_team_and_of_their_own_get_the_scalar_bits()
+    {
+        const int Outputs = (16 * 37) - 3, Inputs = 512;
+        using var shared = new WorkerTeam(5);
+        using var weights = ProductCase.RandomWeights(TensorType.Q4_K, Outputs, Inputs, shared, seed: 1);
+        Parallel.For(0, 6, new ParallelOptions { MaxDegreeOfParallelism = 6 }, caller =>
+        {
+            using var own = new WorkerTeam(3);
+            WorkerTeam team = caller % 2 == 0 ? shared : own;
+            for (int i = 0; i < 200; i++)
+            {
+                float[] x = ProductCase.RandomRows(1, Inputs, seed: (1000 * caller) + i);
+                ProductCase.AssertBits(
+                    ProductCase.Multiply(KernelPath.Scalar, true, own, weights, x),
+                    ProductCase.Multiply(KernelPaths.Best, true, team, weights, x));
+            }
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Types))]
     public void The_result_is_the_product_of_decoded_weights_and_quantized_rows(TensorType type)
     {
         const int Rows = 9, Outputs = 37;
