@@ -48,20 +48,12 @@ internal static class CommonObjects
             var likely = found.Where(f => f.Score > DetectionScores.LeastScoreForDistance).OrderByDescending(f => f.Score).ToList();
             foreach (SceneObject truth in scene.Objects)
             {
-                int best = likely.FindIndex(f => f.Class == truth.Class && Overlap(truth, f) >= DetectionScores.LeastOverlap);
+                int best = likely.FindIndex(f => f.Class == truth.Class && DetectionScores.Overlap(truth, f) >= DetectionScores.LeastOverlap);
                 bool counts = best >= 0 && truth.DistanceMeters is > 0 and <= DetectionScores.FarthestMeters;
                 all.Add(counts ? likely[best].DistanceMeters : float.NaN);
             }
         }
 
         return [.. all];
-    }
-
-    private static float Overlap(in SceneObject a, in DetectedObject b)
-    {
-        float width = MathF.Min(a.X2, b.X2) - MathF.Max(a.X1, b.X1), height = MathF.Min(a.Y2, b.Y2) - MathF.Max(a.Y1, b.Y1);
-        if (width <= 0 || height <= 0) return 0;
-        float common = width * height;
-        return common / ((a.X2 - a.X1) * (a.Y2 - a.Y1) + (b.X2 - b.X1) * (b.Y2 - b.Y1) - common);
     }
 }

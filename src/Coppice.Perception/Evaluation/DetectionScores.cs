@@ -104,7 +104,8 @@ public sealed class DetectionScores
         return most >= LeastOverlap - 1e-6 ? best : -1;
     }
 
-    private static double Overlap(in SceneObject a, in DetectedObject b)
+    /// <summary>Intersection over union.</summary>
+    internal static double Overlap(in SceneObject a, in DetectedObject b)
     {
         double width = Math.Min((double)a.X2, b.X2) - Math.Max((double)a.X1, b.X1), height = Math.Min((double)a.Y2, b.Y2) - Math.Max((double)a.Y1, b.Y1);
         if (width <= 0 || height <= 0) return 0;

@@ -50,13 +50,14 @@ internal static class InferenceNetwork
         {
             Dictionary<string, GraphBuffer> found = session.OutputNames.Zip(outputs).Append((Image, inputs.Single())).ToDictionary(StringComparer.Ordinal);
             var sums = new Dictionary<string, (double Low, double High)>(StringComparer.Ordinal);
+            ILookup<string, Value> byKey = tensors.ToLookup(t => t.Key, t => t.Tensor);
             int count = 0;
             foreach (TensorData image in images)
             {
                 count++;
                 inputs[0].Load(image);
                 session.Run(inputs, outputs);
-                foreach (IGrouping<string, Value> parts in tensors.ToLookup(t => t.Key, t => t.Tensor))
+                foreach (IGrouping<string, Value> parts in byKey)
                 {
                     ValueRange range = default;
                     foreach (Value part in parts) range = Widened(range, found[part.Kind == ValueKind.Computed ? part.Name : Image].As<float>());
